@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -9,8 +10,8 @@ import sys
 from nnctl.process.import_path import leave_working_folder
 
 TYPE_CHECKING = False
-# No other import here (`gc` is built in): what `python -m nnctl` loads before `main` may come from the working folder,
-# and a signal that comes before ends Python, not nnctl.
+# No other import here (`atexit` and `gc` are built in): what `python -m nnctl` loads before `main` may come from the
+# working folder, and a signal that comes before ends Python, not nnctl.
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
@@ -31,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is not None:
         return _guarded(arguments)
     leave_working_folder()
+    end = _End()
+    # Before any other: those are called before it.
+    atexit.register(end.come)
     from nnctl.process.signals import Signalled, end_at_once, end_on_signals
 
     end_on_signals()
@@ -42,14 +46,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Signalled as signalled:
         code = signalled.exit_code
     end_at_once()
-    # Nobody looks any more for cycles in what was loaded: at the end of a short command that is a tenth of its time.
-    gc.freeze()
+    end.code = code
     if code in _BY_SIGNAL:
         # Not by way of the interpreter's end, which waits for threads that have been left behind and for a reader of
         # stdout that does not read.
         sys.stderr.flush()
         os._exit(code)
     return code
+
+
+class _End:
+    """The end of a command's process, once all has been put in order.
+
+    Python would take apart what was loaded, object by object: a twentieth of a short command's time. code: the exit
+    code; None until there is one, where Python ends the process, as after an exception that nobody foresaw.
+    """
+
+    code: int | None = None
+
+    def come(self) -> None:
+        """End the process, if there is a code."""
+        if self.code is not None:
+            sys.stderr.flush()
+            os._exit(self.code)
 
 
 def _guarded(arguments: Sequence[str] | None) -> int:

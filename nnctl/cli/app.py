@@ -12,6 +12,8 @@ from typer.core import TyperGroup
 from nnctl import __version__
 from nnctl.cli import BROKEN_PIPE
 from nnctl.cli.empty_paths import require_paths
+from nnctl.cli.former import require_present_names
+from nnctl.cli.plain import take_plainly
 
 COMMANDS = (
     "init",
@@ -49,7 +51,8 @@ class Root(TyperGroup):
         return sorted(self.commands, key=lambda name: order.get(name, len(order)))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Refuse empty paths, whatever the command."""
+        """Refuse empty paths and former names of options, whatever the command."""
+        require_present_names(args)
         require_paths(self, ctx, args)
         return super().parse_args(ctx, args)
 
@@ -88,7 +91,7 @@ def command(arguments: Sequence[str] = ()) -> Any:
             app.add_typer(module.app, name=name)
         else:
             app.command(name=name, hidden=name in HIDDEN)(getattr(module, name))
-    return typer.main.get_command(app)
+    return take_plainly(typer.main.get_command(app))
 
 
 def _print_version(requested: bool) -> None:

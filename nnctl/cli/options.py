@@ -44,8 +44,22 @@ RowFormat = Annotated[
     str | None,
     typer.Option("--format", metavar="table|jsonl|csv", help="A table on a terminal if absent, else jsonl."),
 ]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", metavar="A,B,C", help="These columns instead of the usual ones; repeatable."),
+]
+_ROWS = 200
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help=f"Rows at most; {_ROWS} in a table if absent."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
+
+
+def split_columns(columns: list[str] | None) -> list[str]:
+    """The names that `Columns` says, in their order."""
+    return [name.strip() for text in columns or () for name in text.split(",") if name.strip()]
 
 
 def row_format(form: str | None) -> str:
@@ -57,6 +71,11 @@ def row_format(form: str | None) -> str:
     chosen = form or ("table" if sys.stdout.isatty() else "jsonl")
     require_choice("--format", chosen, ("table", "jsonl", "csv"))
     return chosen
+
+
+def rows_at_most(limit: int | None, form: str, count: int) -> int:
+    """The number of rows shown, of `count`: as many as `Limit` says; where it is absent all, but in a table."""
+    return min(count, limit or (_ROWS if form == "table" else count))
 
 
 def require_file(file: Path | None, option: str, *, force: bool) -> None:

@@ -23,9 +23,9 @@ Dark = Annotated[bool, typer.Option("--dark", help="Of a .png: light ink on dark
 @app.command("boundary")
 def boundary(
     run: RunArgument,
-    columns: Annotated[
+    inputs: Annotated[
         str | None,
-        typer.Option("--columns", metavar="A,B", help="Two inputs of several; the others stay at their mean."),
+        typer.Option("--inputs", metavar="A,B", help="Two inputs of several; the others stay at their mean."),
     ] = None,
     out: Out = None,
     force: Force = False,
@@ -41,15 +41,16 @@ def boundary(
 
     output = Output(out, force, dark)
     opened = open_run(run, checkpoint, backend=backend)
-    output.give([drawn.boundary(opened, data_of(opened), drawn.two_inputs(opened, columns))])
+    output.give([drawn.boundary(opened, data_of(opened), drawn.two_inputs(opened, inputs))])
 
 
 @app.command("landscape")
 def landscape(
     run: RunArgument,
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the two directions.")] = 0,
-    grid: Annotated[
-        int, typer.Option("--grid", metavar="N", min=3, max=201, help="Places along each direction, an odd number.")
+    resolution: Annotated[
+        int,
+        typer.Option("--resolution", metavar="N", min=3, max=201, help="Places along each direction, an odd number."),
     ] = 25,
     reach: Annotated[
         float, typer.Option("--reach", metavar="X", help="How far to go, in lengths of the weights.")
@@ -76,7 +77,7 @@ def landscape(
     output = Output(out, force, dark)
     opened = open_run(run, checkpoint, backend=backend)
     data = data_of(opened)
-    output.give([drawn.landscape(opened, data, split, seed=seed, grid=grid, reach=reach, most=examples)])
+    output.give([drawn.landscape(opened, data, split, seed=seed, resolution=resolution, reach=reach, most=examples)])
 
 
 @app.command("filters")
@@ -130,9 +131,9 @@ def saliency(
     split: Split = None,
     example: Example = 0,
     count: Annotated[
-        int,
-        typer.Option("--count", metavar="N", min=1, max=100, help="Images from that one on; of others one is drawn."),
-    ] = 5,
+        int | None,
+        typer.Option("--count", metavar="N", min=1, max=100, help="Images from that one on; 5 if absent."),
+    ] = None,
     of: Annotated[
         str | None, typer.Option("--of", metavar="CLASS", help="Whose score; of what the net answers if absent.")
     ] = None,
@@ -194,15 +195,16 @@ def graph(
     dark: Dark = False,
 ) -> None:
     """Draw a net: its layers with their shapes and parameters, or every node of its differentiated graph."""
-    from nnctl.errors import UsageError, require_choice
-    from nnctl.graph.network import Network
+    from nnctl.cli.modes import refuse
+    from nnctl.errors import require_choice
+    from nnctl.graph.network import STEPS, Network
     from nnctl.training.specs import open_spec
     from nnctl.visualization import graphs
     from nnctl.visualization.output import Output
 
-    require_choice("--step", step, graphs.STEPS)
-    if step != "train" and not whole:
-        raise UsageError(f"--step {step}: says nothing to the layers\n  --whole draws every node of a step")
+    require_choice("--step", step, STEPS)
+    if not whole:
+        refuse("the layers", {f"--step {step}": step != "train"}, "--whole draws every node of a step")
     output = Output(out, force, dark)
     loaded = open_spec(spec, set_ or ())
     with loaded.pointing():

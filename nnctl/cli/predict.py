@@ -10,6 +10,8 @@ import typer
 from nnctl.cli.options import BackendOfRun, Checkpoint, Force, RunArgument, require_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nnctl.inference.opened import TrainedRun
 
 
@@ -47,14 +49,17 @@ def predict(
         int | None,
         typer.Option("--sample", metavar="N", min=1, help="Draw N new examples instead, with a net with pretraining."),
     ] = None,
-    steps: Annotated[
+    gibbs_steps: Annotated[
+        int | None,
+        typer.Option("--gibbs-steps", metavar="N", min=1, help="Of --sample, of each chain; 100 if absent."),
+    ] = None,
+    forecast: Annotated[
         int | None,
         typer.Option(
-            "--steps",
+            "--forecast",
             metavar="N",
             min=1,
-            help="Forecast N steps of a series, on from the end of a table or of the run's own; with --sample, Gibbs "
-            "steps of each chain, 100 if absent.",
+            help="Forecast N steps of a series instead, on from the end of a table or of the run's own.",
         ),
     ] = None,
     out: Annotated[
@@ -78,8 +83,8 @@ def predict(
 
     One line an example: JSON in a pipe, the most probable answers on a terminal.
     Where layers are stateful, the examples of a file follow one another, in at most 16 passages.
-    With --steps, a line a step of each series. With --generate, text. With --sample, an example a line, or all in the
-    file --out.
+    With --forecast, a line a step of each series. With --generate, text. With --sample, an example a line, or all in
+    the file --out.
     """
     import sys
 
@@ -88,42 +93,43 @@ def predict(
     from nnctl.inference.opened import open_run, read_run
 
     require_file(out, "--out", force=force)
+    mode = _mode(
+        {
+            "INPUT": inputs,
+            "--top-k": top_k,
+            "--keep": keep,
+            "--checkpoint": checkpoint,
+            "--generate": generate,
+            "--temperature": temperature,
+            "--prompt": prompt,
+            "--sample": sample,
+            "--gibbs-steps": gibbs_steps,
+            "--forecast": forecast,
+            "--out": out,
+            "--format": format_,
+            "--seed": seed,
+        }
+    )
     if sample is not None:
-        given = (top_k, keep, generate, temperature, prompt, checkpoint, format_)
-        if inputs or any(option is not None for option in given):
-            raise UsageError(
-                "--sample draws from the run alone: it goes with --backend, --steps, --seed and --out, nothing else"
-            )
-        _sample(open_run(run, backend=backend), sample, steps or 100, seed, out, force)
+        _sample(open_run(run, backend=backend), sample, gibbs_steps or 100, seed, out, force)
         return
-    if steps is not None:
-        others = (top_k, keep, generate, temperature, prompt, seed)
-        if len(inputs or ()) > 1 or any(option is not None for option in others):
-            raise UsageError(
-                "--steps forecasts a series: it goes with one table or none, --checkpoint, --backend, --out "
-                "and --format"
-            )
-        from nnctl.inference.forecasting import forecast
+    if forecast is not None:
+        if len(inputs or ()) > 1:
+            raise UsageError(f"{mode} goes on from one table, or from the run's own, and there are {len(inputs or ())}")
+        from nnctl.inference.forecasting import forecast as foreseen
 
         destination = Destination(out, format_, force)
         saved, table = read_run(run, checkpoint, backend=backend), inputs[0] if inputs else None
-        destination.give(iter([forecast(saved, steps, table)]), 3)
+        destination.give(iter([foreseen(saved, forecast, table)]), 3)
         return
     if generate is not None:
-        if inputs or keep or top_k is not None or out is not None or format_ is not None:
-            raise UsageError(
-                "--generate writes text to stdout: it takes no input files, no --top-k, --keep, --out or --format\n"
-                "  --prompt is how the text begins"
-            )
         opened = open_run(run, checkpoint, backend=backend)
         _write(opened, generate, 1.0 if temperature is None else temperature, prompt or "", seed)
         return
-    if temperature is not None or prompt is not None or seed is not None:
-        raise UsageError("--temperature and --prompt are for --generate N, --seed for that or --sample N")
     if not inputs:
         raise UsageError(
-            "give the files to predict; or --steps N for a net of series, --generate N for one of text, --sample N for "
-            "a deep belief net"
+            "give the files to predict; or --forecast N for a net of series, --generate N for one of text, --sample N "
+            "for a deep belief net"
         )
     from nnctl.inference.prediction import answer, left_out
 
@@ -132,6 +138,28 @@ def predict(
     for sentence in left_out(saved, inputs):
         print(f"note: {sentence}", file=sys.stderr)
     destination.give(answer(saved, inputs, top_k=top_k, keep=keep or []), top_k or 3)
+
+
+_READ = {
+    "--sample": ("--gibbs-steps", "--seed", "--out"),
+    "--forecast": ("INPUT", "--checkpoint", "--out", "--format"),
+    "--generate": ("--temperature", "--prompt", "--seed", "--checkpoint"),
+    "": ("INPUT", "--top-k", "--keep", "--checkpoint", "--out", "--format"),
+}
+"""Options that each mode reads, besides --backend and --force: those that name it, or "" for answers to inputs."""
+
+
+def _mode(given: Mapping[str, object]) -> str:
+    """The mode that the options name. Raises UsageError for one that it does not read."""
+    from nnctl.cli.modes import refuse
+    from nnctl.spec.messages.wording import listing
+
+    mode = next((name for name in _READ if given.get(name) is not None), "")
+    strangers = {option: value for option, value in given.items() if option not in (mode, *_READ[mode])}
+    if mode:
+        refuse(mode, strangers, f"it goes with {listing((*_READ[mode], '--backend'))}")
+    refuse("answers to INPUT", strangers, "it is for --sample N or --generate N")
+    return mode
 
 
 def _write(run: TrainedRun, count: int, temperature: float, prompt: str, seed: int | None) -> None:

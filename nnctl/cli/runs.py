@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nnctl.cli.branching import Branching
-from nnctl.cli.options import Quiet, RowFormat, row_format
+from nnctl.cli.options import Columns, Limit, Quiet, RowFormat, row_format, rows_at_most, split_columns
 
 if TYPE_CHECKING:
     from nnctl.overview.listing import Listing
-
-_MOST = 200
 
 Folder = Annotated[
     Path, typer.Argument(help="Runs at and below it; runs/ if absent.", metavar="[FOLDER]", show_default=False)
@@ -27,11 +25,7 @@ Where = Annotated[
         help="Only runs that meet it, or a formula as 'layers.0.units >= 30'; repeatable.",
     ),
 ]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option("--columns", metavar="A,B,C", help="Show these fields instead of the usual ones; repeatable."),
-]
-Trials = Annotated[bool, typer.Option("--trials", help="Also the trials of sweeps below FOLDER.")]
+Trials = Annotated[bool, typer.Option("--with-trials", help="Also the trials of sweeps below FOLDER.")]
 
 
 def list_(
@@ -46,13 +40,13 @@ def list_(
     reverse: Annotated[bool, typer.Option("--reverse", help="The other way round.")] = False,
     columns: Columns = None,
     trials: Trials = False,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help=f"Rows at most; {_MOST} in a table if absent.")
-    ] = None,
+    limit: Limit = None,
     form: RowFormat = None,
-    tensorboard: Annotated[
+    tensorboard_dir: Annotated[
         Path | None,
-        typer.Option("--tensorboard", metavar="DIR", help="Write the scalars of each run below DIR, for TensorBoard."),
+        typer.Option(
+            "--tensorboard-dir", metavar="DIR", help="Write the scalars of each run below DIR, for TensorBoard."
+        ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -69,7 +63,7 @@ def list_(
     from nnctl.overview.fields import USUAL
 
     chosen = row_format(form)
-    names = _split(columns)
+    names = split_columns(columns)
     more = [*(name for text in where or () for name in listing.read_condition(text).names), *([sort] if sort else [])]
     found = listing.list_runs(folder, where or (), [*(names or USUAL), *more], trials=trials)
     _tell(found, quiet=quiet)
@@ -78,15 +72,15 @@ def list_(
         runs = listing.ordered(runs, sort, backwards=reverse)
     elif reverse:
         runs = runs[::-1]
-    most = limit or (_MOST if chosen == "table" else len(runs))
+    most = rows_at_most(limit, chosen, len(runs))
     _print(listing.rows_of(runs[:most], names, more) if runs else [], chosen)
     if len(runs) > most and not quiet:
         typer.echo(f"… and {len(runs) - most:,} more runs; --limit N shows more of them", err=True)
-    if tensorboard is not None:
+    if tensorboard_dir is not None:
         from nnctl.reporting.tensorboard import export
 
         for run in runs:
-            export(run.run, tensorboard)
+            export(run.run, tensorboard_dir)
 
 
 def best(
@@ -103,7 +97,7 @@ def best(
     """Show the best finished run, by its numbers with the weights it ended with."""
     from nnctl.overview import listing
 
-    chosen, names = row_format(form), _split(columns)
+    chosen, names = row_format(form), split_columns(columns)
     more = [monitor] if monitor else []
     found = listing.list_runs(folder, where or (), ["monitor", *names, *more], trials=trials)
     _tell(found, quiet=quiet)
@@ -135,10 +129,6 @@ def diff(
         typer.echo("the specs are equal", err=True)
 
 
-def _split(columns: Sequence[str] | None) -> list[str]:
-    return [name.strip() for text in columns or () for name in text.split(",") if name.strip()]
-
-
 def _tell(found: Listing, *, quiet: bool) -> None:
     import sys
 
@@ -147,7 +137,9 @@ def _tell(found: Listing, *, quiet: bool) -> None:
         print(error, file=sys.stderr)
     if found.sweeps and not quiet:
         count = len(found.sweeps)
-        typer.echo(f"without the trials of {count:,} sweep{'' if count == 1 else 's'}; --trials lists them", err=True)
+        typer.echo(
+            f"without the trials of {count:,} sweep{'' if count == 1 else 's'}; --with-trials lists them", err=True
+        )
     if not found.runs and not quiet:
         typer.echo("no run", err=True)
 

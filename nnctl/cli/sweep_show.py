@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnctl.cli.options import Force, Quiet, RowFormat, require_file, row_format
+from nnctl.cli.options import Force, Limit, Quiet, RowFormat, require_file, row_format, rows_at_most
 
 if TYPE_CHECKING:
     from nnctl.sweep.stored_sweep import StoredSweep
@@ -22,9 +22,7 @@ def show(
         ),
     ],
     form: RowFormat = None,
-    best: Annotated[
-        int, typer.Option("--best", metavar="N", min=1, help="Combinations in the table at most, the best first.")
-    ] = 100,
+    limit: Limit = None,
     table: Annotated[
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Write a row a trial, with all that is known; - is stdout."),
@@ -46,6 +44,7 @@ def show(
     sweep, or one of its files is damaged.
     """
 
+    from nnctl.cli.modes import refuse
     from nnctl.cli.printing import print_lines
     from nnctl.reporting.csv_table import csv_lines
     from nnctl.reporting.new_file import new_file, require_new
@@ -56,6 +55,10 @@ def show(
     chosen = row_format(form)
     require_file(table, "--csv", force=force)
     to_stdout = table == Path("-")
+    if to_stdout:
+        refuse(
+            "--csv -", {"--format": form, "--limit": limit}, "they are of the ranking; --csv FILE leaves stdout to it"
+        )
     if table is not None and not to_stdout:
         require_new(table, "--csv", force=force)
     with opened(folder, new=False) as (here, found):
@@ -77,7 +80,7 @@ def show(
         if to_stdout:
             print_lines(csv_lines(trial_rows(stored.results, stored.study.shown)))
         else:
-            _show(stored, chosen, best)
+            _show(stored, chosen, limit)
 
 
 def _sentences(stored: StoredSweep) -> Iterator[str]:
@@ -95,15 +98,16 @@ def _sentences(stored: StoredSweep) -> Iterator[str]:
         yield "no trial has finished, so there is no ranking yet"
 
 
-def _show(stored: StoredSweep, form: str, best: int) -> None:
+def _show(stored: StoredSweep, form: str, limit: int | None) -> None:
     from nnctl.cli.printing import head, print_json, print_lines
     from nnctl.cli.tables import Column, print_table
     from nnctl.reporting.csv_table import csv_lines
     from nnctl.sweep.analysis import contours, slices
     from nnctl.sweep.ranking_rows import ranking_rows
 
+    most = rows_at_most(limit, form, len(stored.ranking))
     if form == "jsonl":
-        for standing in stored.ranking:
+        for standing in stored.ranking[:most]:
             print_json({"event": "combination", **standing.as_json(), "intervals": standing.intervals})
         for column, shares in stored.importance.items():
             print_json({"event": "importance", "objective": column, "shares": shares})
@@ -113,14 +117,15 @@ def _show(stored: StoredSweep, form: str, best: int) -> None:
             print_json(contour.as_json())
         return
     several = stored.study.several
-    ranking = stored.ranking if form == "csv" else stored.ranking[:best]
-    rows = ranking_rows(ranking, stored.objectives, several=several, intervals=several)
+    rows = ranking_rows(stored.ranking[:most], stored.objectives, several=several, intervals=several)
     if form == "csv":
         print_lines(csv_lines(rows))
     elif rows:
         print_table([Column(head(name), [row[name] for row in rows]) for name in rows[0]])
-        if len(stored.ranking) > best:
-            typer.echo(f"… and {len(stored.ranking) - best:,} more combinations; --best N shows more of them", err=True)
+        if len(stored.ranking) > most:
+            typer.echo(
+                f"… and {len(stored.ranking) - most:,} more combinations; --limit N shows more of them", err=True
+            )
         if stored.importance:
             paths = list(next(iter(stored.importance.values())))
             columns = [Column(head(name), [round(of[p], 3) for p in paths]) for name, of in stored.importance.items()]

@@ -33,7 +33,9 @@ def trace(
     ] = None,
     force: Force = False,
     full: Annotated[bool, typer.Option("--full", help="In JSON every number of every array.")] = False,
-    step: Annotated[bool, typer.Option("--step", help="A stage at a time: Enter or space goes on, q ends.")] = False,
+    stepwise: Annotated[
+        bool, typer.Option("--stepwise", help="A stage at a time: Enter or space goes on, q ends.")
+    ] = False,
 ) -> None:
     """Show one example's training step with every number worked out.
 
@@ -52,10 +54,12 @@ def trace(
     from nnctl.reporting.new_file import new_file, require_new
     from nnctl.screen.keys import has_keys
 
-    chosen = form or ("html" if out is not None else "table" if sys.stdout.isatty() or step else "jsonl")
+    chosen = form or ("html" if out is not None else "table" if sys.stdout.isatty() or stepwise else "jsonl")
     require_choice("--format", chosen, ("table", "json", "jsonl", "html"))
-    if step and (chosen != "table" or not has_keys()):
-        raise UsageError("--step waits for keys, and needs a terminal and the format table\n  leave it out to see all")
+    if stepwise and (chosen != "table" or not has_keys()):
+        raise UsageError(
+            "--stepwise waits for keys, and needs a terminal and the format table\n  leave it out to see all"
+        )
     if full and chosen not in ("json", "jsonl"):
         raise UsageError(f"--full is for JSON: of a large array a {chosen} has the first numbers\n  add --format json")
     require_file(out, "--out", force=force)
@@ -79,7 +83,7 @@ def trace(
         with new_file(out, "--out", force=force) as file:
             file.write(page.encode())
     else:
-        _show(found, stepwise=step)
+        _show(found, stepwise=stepwise)
 
 
 def _show(found: Trace, *, stepwise: bool) -> None:

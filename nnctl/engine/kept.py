@@ -14,13 +14,11 @@ from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
 from nnctl.late import dataclass
 from nnctl.plan.plan import Plan
-from nnctl.spec.document import Spec
+from nnctl.spec.document import IN_NO_GRAPH, Spec
 from nnctl.spec.dump import to_data
 
 _MOST = 4
 """Nets that are kept: of a sweep's trials, those that are alike mostly follow one another."""
-_NO_PART = frozenset(("name", "description", "seed", "data", "from_", "schedule", "watch", "backend", "sweep"))
-"""Fields of a spec that are in no graph: of data, graphs know the signature alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +54,7 @@ class KeptNets:
 
 def _key(spec: Spec, signature: DataSignature) -> str:
     """Text that is equal for specs with equal graphs."""
-    parts = {f.name: to_data(getattr(spec, f.name)) for f in fields(spec) if f.name not in _NO_PART}
+    parts = {f.name: to_data(getattr(spec, f.name)) for f in fields(spec) if f.name not in IN_NO_GRAPH}
     # Of what is fed at every step, graphs know whether it is 0: without momentum there is no velocity.
     parts["optimizer"] |= {name: bool(rate) for name, rate in spec.optimizer.rates().items()}
     return f"{json.dumps(parts)} {signature!r}"

@@ -36,10 +36,7 @@ def forecast(saved: SavedRun, steps: int, path: Path | None = None) -> Answers:
     """
     source = saved.loaded.spec.data
     if not isinstance(source, SeriesSource):
-        raise UsageError(
-            f"--steps {steps}: only nets trained on data of type series forecast, not on {source.type}\n"
-            "  beside --sample N it is the number of Gibbs steps"
-        )
+        raise UsageError(f"--forecast {steps}: only nets trained on data of type series forecast, not on {source.type}")
     run = saved.start(reference_name())
     plan = _Plan(source, tuple(run.fitted["inputs"]), tuple(run.fitted["targets"]), run.fitted["series"])
     plan.require_foreseen(steps)
@@ -74,7 +71,7 @@ class _Plan:
         lacking = [name for name in self.inputs if name not in (*self.targets, *self.source.known)]
         if steps > self.source.horizon and lacking:
             raise UsageError(
-                f"--steps {steps}: beyond the horizon of {self.source.horizon} the net reads {some(lacking)}, "
+                f"--forecast {steps}: beyond the horizon of {self.source.horizon} the net reads {some(lacking)}, "
                 "which it does not forecast\n"
                 "  train it with these among the targets, or among data.known, if their future is known"
             )
@@ -121,7 +118,7 @@ class _Plan:
             raise DataError(
                 f"{table.place.name}: {future.lengths[short[0]]:,} rows {whose}lie behind the last with a target, and "
                 f"{steps:,} are needed, for {some(names)}\n"
-                "  append rows to come, with the known columns and without targets, or ask for fewer --steps"
+                "  append rows to come, with the known columns and without targets, or ask for fewer steps"
             )
         numbers = Numbers.of(table, future, names, "error")
         return {

@@ -103,7 +103,7 @@ def _check(
     if isinstance(loaded.spec.data, SeriesSource):
         raise UsageError(
             "this net was trained on series, and answers what comes after one\n"
-            "  say --steps N, with a table that ends where the forecast is to begin"
+            "  say --forecast N, with a table that ends where the forecast is to begin"
         )
     classes = signature.classes
     if top_k is not None and (classes is None or not 1 <= top_k <= len(classes)):

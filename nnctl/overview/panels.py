@@ -50,7 +50,7 @@ def require_columns(runs: Sequence[History], columns: Sequence[str]) -> list[str
     for column in columns:
         if known and column not in known:
             near = ", ".join(difflib.get_close_matches(column, known) or known[:10])
-            raise UsageError(f"--column {column}: no row has it\n  did you mean one of {near}?")
+            raise UsageError(f"--columns {column}: no row has it\n  did you mean one of {near}?")
     return known
 
 

@@ -49,7 +49,7 @@ def of_series(table: Table, time: str, target: str | None, data: dict[str, objec
         "columns": usable,
         **({"target": target} if target is not None else {}),
         "window": Noted(window, "steps that a forecast reads"),
-        "horizon": Noted(1, "steps ahead; nnctl predict RUN --steps N goes on from there"),
+        "horizon": Noted(1, "steps ahead; nnctl predict RUN --forecast N goes on from there"),
         **({"missing": Noted("previous", f"{gaps:,} cells are missing")} if gaps else {}),
         **nets.shares(steps),
     }

@@ -26,7 +26,7 @@ _MOST_FILTERS = 24
 _MOST_MAPS = 16
 _PIXELS = 50_000
 """Pixels of all pictures of a section; one that is noise takes three to four bytes."""
-_GRID = 96
+_RESOLUTION = 96
 """Places along each axis of a boundary."""
 
 
@@ -73,7 +73,7 @@ def _boundary(run: TrainedRun, data: Dataset) -> Iterator[Section]:
     if run.signature.input_shape != (2,):
         return
     try:
-        plane = boundary(run, data, grid=_GRID)
+        plane = boundary(run, data, resolution=_RESOLUTION)
     except UsageError:  # no plane shows what this net answers
         return
     yield Section("Decision boundary", (Drawn(plane),))

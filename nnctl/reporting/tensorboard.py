@@ -122,7 +122,7 @@ def export(run: RunFolder, folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     except OSError as error:
-        raise UsageError(f"--tensorboard {path}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"--tensorboard-dir {path}: cannot be written: {error.strerror}") from error
     return path
 
 

@@ -176,6 +176,10 @@ class Spec:
         return Watch() if self.watch == "layers" else self.watch
 
 
+IN_NO_GRAPH = frozenset(("name", "description", "seed", "data", "from_", "schedule", "watch", "backend", "sweep"))
+"""Fields of a spec that are in no graph: of data, graphs know the signature alone."""
+
+
 def settled(spec: Spec) -> Spec:
     """The spec with every component's choice by convention made."""
 

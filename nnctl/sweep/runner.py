@@ -15,6 +15,7 @@ from nnctl.runs.records import Clock
 from nnctl.runs.sealed import read_record
 from nnctl.spec.load import load_variant
 from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Halted, Outcome, TrialTask
+from nnctl.sweep.order import Finding, Ready, net_of
 from nnctl.sweep.search import Search
 from nnctl.sweep.study import Study
 from nnctl.sweep.trial import Trial
@@ -47,7 +48,9 @@ class _Dispatch:
     def __init__(self, study: Study, executor: Executor, stop: StopRequest) -> None:
         self._study, self._executor, self._stop = study, executor, stop
         self._search = Search(study)
-        self._under_way: dict[int, Trial] = {}
+        self._ready = Ready(self._following, ahead=not (study.learns or study.sweep.pruner is not None))
+        self._trials: dict[int, Trial] = {}  # that are ready or under way
+        self._nets: Counter[str] = Counter()  # of those that an executor has
         self._again: deque[TrialTask] = deque()  # whose processes have died
         self._elsewhere: deque[TrialTask] = deque()  # that another process trains
         self._deaths: Counter[int] = Counter()  # since the trial got further
@@ -74,14 +77,8 @@ class _Dispatch:
         while open_ and self._executor.free:
             if self._again:
                 task = self._again.popleft()
-            elif (trial := self._search.following()) is not None:
-                watch = self._search.watch(trial)
-                known = recorded_result(self._study, trial, watch)
-                if known is not None:
-                    yield from self._told(known)
-                    continue
-                task = TrialTask(trial.number, trial.overrides, self._study.folder_of(trial), watch=watch)
-                self._under_way[trial.number] = trial
+            elif (ready := (yield from self._ready.take(self._nets))) is not None:
+                task = ready
             elif self._elsewhere:
                 task = self._elsewhere.popleft()
             else:
@@ -89,7 +86,20 @@ class _Dispatch:
             self._study.require_there()
             forget_ending(self._study.folder, task.number)
             self._begin(task)
+            self._nets[task.net] += 1
             self._executor.give(task)
+
+    def _following(self) -> Finding:
+        """The next trial by number that may begin; the results of trials that were finished before."""
+        while (trial := self._search.following()) is not None:
+            watch = self._search.watch(trial)
+            known = recorded_result(self._study, trial, watch)
+            if known is None:
+                self._trials[trial.number] = trial
+                folder, net = self._study.folder_of(trial), net_of(trial, self._study.spec)
+                return TrialTask(trial.number, trial.overrides, folder, watch=watch, net=net)
+            yield from self._told(known)
+        return None
 
     def _begin(self, task: TrialTask) -> None:
         """Read the data once, before many processes fetch the same file, and before any of them fails for want of it.
@@ -103,6 +113,9 @@ class _Dispatch:
 
     def _result(self, task: TrialTask, outcome: Outcome) -> TrialResult | None:
         """The result of a trial whose outcome this is; None where it has none, or is given again."""
+        self._nets[task.net] -= 1
+        if not self._nets[task.net]:
+            del self._nets[task.net]
         if isinstance(outcome, Elsewhere):
             self._elsewhere.append(replace(task, patient=True, alone=True))
             return None
@@ -114,9 +127,10 @@ class _Dispatch:
             # Somebody else has ended its process, as a queue of jobs does that needs the place.
             self._again.append(task)
             return None
-        trial = self._under_way.pop(task.number)
+        trial = self._trials.pop(task.number)
         if isinstance(outcome, Halted):
             return None
+        self._ready.left(task.net)
         self._full = self._full or (isinstance(outcome, Failed) and outcome.full)
         return result_of_outcome(self._study, trial, task.watch, outcome)
 

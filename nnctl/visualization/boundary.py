@@ -16,7 +16,7 @@ from nnctl.inference.opened import TrainedRun
 from nnctl.late import dataclass
 from nnctl.visualization.examples import part_of
 
-GRID = 160
+RESOLUTION = 160
 """Places along each axis."""
 MOST_MARKS = 1000
 """Training examples that are drawn."""
@@ -42,14 +42,16 @@ class _Input:
         return values / self.scale + self.shift
 
 
-def boundary(run: TrainedRun, data: Dataset, columns: tuple[str, str] | None = None, grid: int = GRID) -> Plane:
+def boundary(
+    run: TrainedRun, data: Dataset, names: tuple[str, str] | None = None, resolution: int = RESOLUTION
+) -> Plane:
     """The classes or the values that a net answers over two inputs, and its training examples.
 
-    columns: the two inputs, by the names of columns or by numbers from 0, all others at the mean of the training
+    names: the two inputs, by the names of columns or by numbers from 0, all others at the mean of the training
     examples; needed where there are more than two. Examples beyond `MOST_MARKS` are left out, and the title says so.
     Raises UsageError for nets of other inputs, and of answers that no plane shows.
     """
-    one, other = _inputs(run, columns)
+    one, other = _inputs(run, names)
     _, train = part_of(data, "train")
     count = min(len(train), MOST_MARKS)
     rows = np.linspace(0, len(train) - 1, count).round().astype(np.int64)
@@ -57,9 +59,9 @@ def boundary(run: TrainedRun, data: Dataset, columns: tuple[str, str] | None = N
     x, y = (_range(shown[:, each.place]) for each in (one, other))
     of_data = [each.original(np.array(bounds)) for each, bounds in ((one, x), (other, y))]
     x_range, y_range = ((float(low), float(high)) for low, high in of_data)
-    across, down = np.linspace(x[0], x[1], grid), np.linspace(y[1], y[0], grid)
-    inputs = np.tile(_middle(run, shown), (grid * grid, 1))
-    inputs[:, one.place], inputs[:, other.place] = np.tile(across, grid), np.repeat(down, grid)
+    across, down = np.linspace(x[0], x[1], resolution), np.linspace(y[1], y[0], resolution)
+    inputs = np.tile(_middle(run, shown), (resolution * resolution, 1))
+    inputs[:, one.place], inputs[:, other.place] = np.tile(across, resolution), np.repeat(down, resolution)
     scores = run.scores(inputs.astype(data.train.inputs.dtype))
     if len(scores) != len(inputs) or scores.ndim != 2 or (run.classes is None and scores.shape[1] != 1):
         raise UsageError(
@@ -67,32 +69,32 @@ def boundary(run: TrainedRun, data: Dataset, columns: tuple[str, str] | None = N
         )
     points = [each.original(shown[:, each.place]) for each in (one, other)]
     marks = Marks(points[0], points[1], train.targets[rows].reshape(count).astype(np.float64))
-    said = "" if columns is None or len(shown[0]) == 2 else ", others at their mean"
+    said = "" if names is None or len(shown[0]) == 2 else ", others at their mean"
     said += f"; {count:,} of {len(train):,} examples" if count < len(train) else ""
     title = "Answers over two inputs"
     axes = Axis(one.name), Axis(other.name)
     if run.classes is None:
-        values = scores.reshape(grid, grid)
+        values = scores.reshape(resolution, resolution)
         kept = values[np.isfinite(values)]
         levels = np.linspace(kept.min(), kept.max(), _LEVELS + 2)[1:-1] if kept.size else ()
         return Plane(f"{title}{said}", *axes, x_range, y_range, values, marks=marks, contours=tuple(map(float, levels)))
     counted = marks.values >= 0
     marks = Marks(marks.x[counted], marks.y[counted], marks.values[counted])
-    shares = _shares(scores).reshape(grid, grid, -1)
+    shares = _shares(scores).reshape(resolution, resolution, -1)
     return Plane(f"{title}{said}", *axes, x_range, y_range, shares, run.classes, marks)
 
 
-def two_inputs(run: TrainedRun, columns: str | None) -> tuple[str, str] | None:
+def two_inputs(run: TrainedRun, asked: str | None) -> tuple[str, str] | None:
     """The names of two inputs, of "A,B"; the names may have commas themselves. Raises UsageError for another number."""
-    if columns is None:
+    if asked is None:
         return None
-    parts = columns.split(",")
+    parts = asked.split(",")
     cuts = [(",".join(parts[:at]).strip(), ",".join(parts[at:]).strip()) for at in range(1, len(parts))]
     known = set(input_names(run))
     found = [both for both in cuts if known.issuperset(both)] or cuts[: len(parts) == 2]
     if len(found) != 1:
         raise UsageError(
-            f"--columns {cut(columns)}: expected the names of two inputs, such as age,income\n"
+            f"--inputs {cut(asked)}: expected the names of two inputs, such as age,income\n"
             f"  the net has {some(input_names(run))}"
         )
     return found[0]
@@ -109,21 +111,21 @@ def in_units_of_data(run: TrainedRun, inputs: NDArray[Any]) -> NDArray[np.float6
     return np.stack([each.original(values[:, each.place]) for each in _named(run)], axis=1)
 
 
-def _inputs(run: TrainedRun, columns: tuple[str, str] | None) -> tuple[_Input, _Input]:
+def _inputs(run: TrainedRun, names: tuple[str, str] | None) -> tuple[_Input, _Input]:
     signature = run.signature
     if len(signature.input_shape) != 1 or signature.input_dtype == "index":
         raise UsageError(f"{run.folder.path}: a plane is of two numbers, and this net reads {_shape(run)}")
     inputs = _named(run)
-    if columns is None:
+    if names is None:
         if len(inputs) != 2:
             raise UsageError(
                 f"{run.folder.path}: a plane is of two inputs, and this net reads {len(inputs):,}\n"
-                "  --columns A,B chooses two of them; the others stay at their mean"
+                "  --inputs A,B chooses two of them; the others stay at their mean"
             )
-        columns = (inputs[0].name, inputs[1].name)
-    one, other = (_called(name, inputs) for name in columns)
+        names = (inputs[0].name, inputs[1].name)
+    one, other = (_called(name, inputs) for name in names)
     if one is other:
-        raise UsageError(f"--columns {','.join(columns)}: this is one input, and a plane has two")
+        raise UsageError(f"--inputs {','.join(names)}: this is one input, and a plane has two")
     return one, other
 
 
@@ -146,9 +148,9 @@ def _named(run: TrainedRun) -> list[_Input]:
 def _called(name: str, inputs: list[_Input]) -> _Input:
     found = next((each for each in inputs if each.name == name), None)
     if found is None:
-        raise UsageError(f"--columns: the net has no input {name!r}\n  it has {some([each.name for each in inputs])}")
+        raise UsageError(f"--inputs: the net has no input {name!r}\n  it has {some([each.name for each in inputs])}")
     if not found.spread:
-        raise UsageError(f"--columns: {name!r} is read by a vector for each category and has no place along an axis")
+        raise UsageError(f"--inputs: {name!r} is read by a vector for each category and has no place along an axis")
     return found
 
 

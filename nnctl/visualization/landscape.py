@@ -18,7 +18,7 @@ from nnctl.inference.opened import TrainedRun
 from nnctl.training.splits import bind_whole
 from nnctl.visualization.examples import part_of
 
-GRID = 25
+RESOLUTION = 25
 """Places along each direction."""
 MOST_EXAMPLES = 2000
 """Examples that the cost is measured on."""
@@ -36,31 +36,33 @@ def landscape(
     split: str = "train",
     *,
     seed: int = 0,
-    grid: int = GRID,
+    resolution: int = RESOLUTION,
     reach: float = _REACH,
     most: int = MOST_EXAMPLES,
 ) -> Plane:
     """The cost over w + α·d + β·e: at the centre the run's weights w, and its cost, without penalty.
 
-    d, e: as `direction` draws them. grid: places along each, an odd number, from −reach to reach. most: examples that
-    the cost is measured on, spread evenly over the split; the title says how many of how many. Random layers are at
-    rest. The run's weights are afterwards what they were. Raises UsageError.
+    d, e: as `direction` draws them. resolution: places along each, an odd number, from −reach to reach. most: examples
+    that the cost is measured on, spread evenly over the split; the title says how many of how many. Random layers are
+    at rest. The run's weights are afterwards what they were. Raises UsageError.
     """
-    if grid < 3 or grid % 2 == 0:
-        raise UsageError(f"--grid {grid}: an odd number from 3 on, so that the weights themselves are in the middle")
+    if resolution < 3 or resolution % 2 == 0:
+        raise UsageError(
+            f"--resolution {resolution}: an odd number from 3 on, so that the weights themselves are in the middle"
+        )
     name, part = part_of(data, split)
     parameters = run.engine.network.structure.parameters
     weights = run.engine.read(parameters)
     one, other = (direction(parameters, weights, seed, which) for which in range(2))
     bind_whole(run.engine.feed, name, part)
     rows = _rows(run, len(part), most)
-    steps = np.linspace(-reach, reach, grid)
+    steps = np.linspace(-reach, reach, resolution)
     # Exactly, or the cost in the middle would be that of other weights.
-    steps[grid // 2] = 0.0
-    costs = np.empty((grid, grid))
+    steps[resolution // 2] = 0.0
+    costs = np.empty((resolution, resolution))
     try:
-        lines = [[(row, column) for column in range(grid)] for row in range(grid)]
-        for line in shown(lines, "measuring the cost", grid * grid, "places"):
+        lines = [[(row, column) for column in range(resolution)] for row in range(resolution)]
+        for line in shown(lines, "measuring the cost", resolution * resolution, "places"):
             for row, column in line:
                 alpha, beta = steps[column], steps[-1 - row]
                 moved = {
@@ -76,7 +78,7 @@ def landscape(
     log = low > 0 and high > _LOG_FROM * low
     shares = np.arange(1, _LEVELS + 1) / (_LEVELS + 1)
     levels = low * (high / low) ** shares if log else low + (high - low) * shares**2
-    middle = float(costs[grid // 2, grid // 2])
+    middle = float(costs[resolution // 2, resolution // 2])
     how_many = f"{len(part):,}" if len(rows) == len(part) else f"{len(rows):,} of {len(part):,}"
     return Plane(
         f"Cost {number(middle)} and around: {how_many} {name} examples, seed {seed}",

@@ -129,11 +129,19 @@ def test_a_confusion_of_values_is_none() -> None:
         (("predict", "runs/tiny", "-", "--top-k", "9"), 2, "there are 3 classes"),
         (("predict", "runs/tiny"), 2, "give the files to predict"),
         (("predict", "runs/tiny", "none.doc"), 3, "there is no file none.doc"),
-        (("predict", "runs/tiny", "-", "--generate", "9"), 2, "it takes no input files"),
-        (("predict", "runs/tiny", "-", "--temperature", "1"), 2, "are for --generate N"),
+        (
+            ("predict", "runs/tiny", "-", "--generate", "9"),
+            2,
+            "INPUT: says nothing to --generate\n  it goes with --temperature, ",
+        ),
+        (
+            ("predict", "runs/tiny", "-", "--temperature", "1"),
+            2,
+            "--temperature: says nothing to answers to INPUT\n  it is for --sample N or --generate N",
+        ),
         (("predict", "runs/tiny", "--sample", "9"), 2, "only nets with pretraining draw samples"),
         (
-            ("predict", "runs/tiny", "-", "--steps", "9"),
+            ("predict", "runs/tiny", "-", "--forecast", "9"),
             2,
             "only nets trained on data of type series forecast",
         ),

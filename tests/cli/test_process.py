@@ -127,6 +127,52 @@ def test_a_reader_that_has_gone(folder: Path, arguments: tuple[str, ...]) -> Non
     assert (done.returncode, "Traceback" in done.stderr) == (141, False)
 
 
+# -- the end ------------------------------------------------------------------------------
+
+AT_END = """
+import atexit, os, sys, threading, time
+from nnctl.cli import main
+
+def write(name, ended=os.open("ended", os.O_WRONLY | os.O_CREAT), write=os.write):
+    write(ended, name.encode() + b" ")
+
+class Loaded:
+    def __del__(self):
+        write("apart")
+
+def hear(event, arguments):
+    if event == "import" and arguments[0] == "typer":
+        atexit.register(write, "registered")
+
+loaded = Loaded()
+sys.addaudithook(hear)
+threading.Thread(target=lambda: (time.sleep(1), write("thread"))).start()
+sys.exit(main(ARGUMENTS))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ended"),
+    [
+        ("", "thread registered "),
+        ("sys.argv[1:]", "thread registered apart "),  # The process is not the command's.
+    ],
+)
+def test_a_command_ends_when_all_is_put_in_order(folder: Path, arguments: str, ended: str) -> None:
+    program = AT_END.replace("ARGUMENTS", arguments)
+    done = run(folder, [sys.executable, "-c", program], "explain", "net.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout.splitlines()[-1])
+    assert (folder / "ended").read_text() == ended
+
+
+def test_the_code_of_a_mistake_is_that_of_the_process(folder: Path) -> None:
+    (folder / "wrong.yaml").write_text(SPEC.replace("dense", "dens"))
+    done = run(folder, MODULE, "explain", "wrong.yaml")
+    assert done.returncode == 2
+    assert "wrong.yaml:3:" in done.stderr
+
+
 # -- signals ------------------------------------------------------------------------------
 
 AT_IMPORT = """

@@ -38,7 +38,7 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--step",), "--step waits for keys, and needs a terminal"),
+        (("--stepwise",), "--stepwise waits for keys, and needs a terminal"),
         (("--format", "csv"), "there is no such format"),
         (("--format", "table", "--full"), "--full is for JSON"),
         (("--example", "4"), "the train split has 4 examples, 0 to 3"),
@@ -55,7 +55,7 @@ def test_what_makes_no_sense_is_refused(
 @pytest.mark.slow
 def test_a_key_shows_the_next_stage_and_q_ends() -> None:
     pexpect = pytest.importorskip("pexpect")
-    line = ["-m", "nnctl", "trace", str(SPEC), "--step"]
+    line = ["-m", "nnctl", "trace", str(SPEC), "--stepwise"]
     with pexpect.spawn(sys.executable, line, encoding="utf-8", timeout=60, dimensions=(40, 100)) as process:
         process.expect("BP4")
         process.expect("Indices count from 0")

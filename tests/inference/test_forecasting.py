@@ -139,11 +139,11 @@ def test_a_forecast_that_runs_away_is_named() -> None:
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     write("t.csv", ("t", "x"), *((t, wave(t)) for t in range(40)))
     train("path: t.csv, time: t, columns: [x], window: 2", 1)
-    assert main(["predict", "run", "--steps", "2"]) == 0
+    assert main(["predict", "run", "--forecast", "2"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [list(line) for line in lines] == [["step", "t", "values"]] * 2
     assert lines[1]["t"] == 41
-    assert main(["predict", "run", "--steps", "2", "t.csv", "--out", "f.csv"]) == 0
+    assert main(["predict", "run", "--forecast", "2", "t.csv", "--out", "f.csv"]) == 0
     with Path("f.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["x"]) for row in rows] == [line["values"]["x"] for line in lines]
@@ -152,11 +152,14 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["t.csv"], "say --steps N, with a table that ends where the forecast is to begin"),
-        ([], "--steps N for a net of series"),
-        (["--steps", "2", "t.csv", "t.csv"], "--steps forecasts a series: it goes with one table or none"),
-        (["--steps", "2", "--top-k", "1"], "--steps forecasts a series"),
-        (["--steps", "2", "--sample", "3"], "only nets with pretraining draw samples"),
+        (["t.csv"], "say --forecast N, with a table that ends where the forecast is to begin"),
+        ([], "--forecast N for a net of series"),
+        (
+            ["--forecast", "2", "t.csv", "t.csv"],
+            "--forecast goes on from one table, or from the run's own, and there are 2",
+        ),
+        (["--forecast", "2", "--top-k", "1"], "--top-k: says nothing to --forecast\n  it goes with INPUT, "),
+        (["--forecast", "2", "--sample", "3"], "--forecast: says nothing to --sample\n  it goes with --gibbs-steps, "),
     ],
 )
 def test_what_does_not_go_together(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +173,7 @@ def test_steps_of_a_net_on_other_data(capsys: pytest.CaptureFixture[str]) -> Non
     text = "data: {type: xor}\nlayers: [{type: dense, units: 2, activation: softmax}]\ncost: log_likelihood\n"
     loaded = load_text(f"{text}schedule: {{epochs: 1}}", "s.yaml", ("backend=numpy",))
     follow(session.train(loaded, out=Path("run")), [RunSink()])
-    assert main(["predict", "run", "--steps", "2"]) == 2
+    assert main(["predict", "run", "--forecast", "2"]) == 2
     assert "only nets trained on data of type series forecast, not on xor" in capsys.readouterr().err
 
 

@@ -141,7 +141,7 @@ def test_rows_come_as_they_are_written_until_the_run_ends(tmp_path: Path) -> Non
     some = list(rows_of([Followed(RunFolder(tmp_path / "a"))], ["train_cost"], until_end=False))
     assert [*some[0]] == ["run", "event", "epoch", "step", "seconds", "train_cost"]
     assert some == [{name: row[name] for name in some[0]} for row in given]
-    with pytest.raises(UsageError, match="--column train_cots: no row has it\n  did you mean one of train_cost"):
+    with pytest.raises(UsageError, match="--columns train_cots: no row has it\n  did you mean one of train_cost"):
         list(rows_of([Followed(RunFolder(tmp_path / "a"))], ["train_cots"], until_end=False))
 
 

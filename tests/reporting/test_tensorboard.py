@@ -171,9 +171,9 @@ def test_runs_are_exported_below_a_folder(tmp_path: Path, monkeypatch: pytest.Mo
     run = run_at(tmp_path / "runs" / "a", sinks=[TensorBoardSink()])
     own = (run.path / NAME).read_bytes()
     assert export(RunFolder(Path("runs/a")), tmp_path / "board").read_bytes() == own
-    assert main(["runs", "--where", "schedule.epochs=4", "--tensorboard", "out", "--quiet"]) == 0
+    assert main(["runs", "--where", "schedule.epochs=4", "--tensorboard-dir", "out", "--quiet"]) == 0
     assert (tmp_path / "out" / "runs" / "a" / NAME).read_bytes() == own
-    assert main(["runs", "--tensorboard", "out/runs/a/" + NAME, "--quiet"]) == 2
+    assert main(["runs", "--tensorboard-dir", "out/runs/a/" + NAME, "--quiet"]) == 2
 
 
 def test_the_command_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,11 +116,12 @@ def test_every_trial_is_a_row_of_csv(folder: Path, show, tmp_path: Path) -> None
 
 def test_tables(folder: Path, show, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    done = show(folder, "--format", "table", "--best", "2")
+    done = show(folder, "--format", "table", "--limit", "2")
     assert "± 95 % of validation_cost" in done.out
     assert "and 3 more combinations" in done.err
     table = list(csv.DictReader(io.StringIO(show(folder, "--format", "csv").out)))
     assert len(table) == 5
+    assert list(csv.DictReader(io.StringIO(show(folder, "--format", "csv", "--limit", "2").out))) == table[:2]
     assert {"validation_cost", "front", "meets constraints", "± 95 % of parameters"} <= set(table[0])
     assert show(folder, "--format", "xml").code == 2
 

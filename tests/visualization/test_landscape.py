@@ -50,24 +50,24 @@ schedule: {epochs: 1}
 def test_the_middle_of_a_landscape_is_the_runs_cost_and_the_run_stays_as_it_is(tmp_path: Path) -> None:
     run, data = trained(MOONS, tmp_path / "run")
     before = run.engine.state()
-    figure = landscape(run, data, grid=5)
+    figure = landscape(run, data, resolution=5)
     assert figure.values[2, 2] == run.engine.evaluate("train")["cost"]
     after = run.engine.state()
     assert all(np.array_equal(before[name], after[name]) for name in before)
     assert len(np.unique(figure.values)) > 20
-    assert np.array_equal(landscape(run, data, grid=5).values, figure.values)
-    assert not np.array_equal(landscape(run, data, grid=5, seed=1).values, figure.values)
+    assert np.array_equal(landscape(run, data, resolution=5).values, figure.values)
+    assert not np.array_equal(landscape(run, data, resolution=5, seed=1).values, figure.values)
     assert f"{len(data.train)} train examples" in figure.title
-    assert "10 of 20 test examples" in landscape(run, data, "test", grid=3, most=10).title
-    for grid in (1, 4):
+    assert "10 of 20 test examples" in landscape(run, data, "test", resolution=3, most=10).title
+    for resolution in (1, 4):
         with pytest.raises(UsageError, match="an odd number"):
-            landscape(run, data, grid=grid)
+            landscape(run, data, resolution=resolution)
 
 
 def test_a_landscape_tells_how_long_it_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, data = trained(MOONS, tmp_path / "run")
     capsys.readouterr()
-    landscape(run, data, grid=3)
+    landscape(run, data, resolution=3)
     assert capsys.readouterr() == ("", "measuring the cost: 9 places\n")
 
 
@@ -76,7 +76,7 @@ def test_a_corner_of_a_landscape_is_the_cost_of_weights_moved_along_both_directi
     parameters = run.engine.network.structure.parameters
     weights = run.engine.read(parameters)
     one, other = (direction(parameters, weights, 0, which) for which in (0, 1))
-    figure = landscape(run, data, grid=3, reach=0.5)
+    figure = landscape(run, data, resolution=3, reach=0.5)
     # The first row is at the top: β is largest there, α on the right.
     moved = {n: (w + 0.5 * one[n] + 0.5 * other[n]).astype(np.float32) for n, w in weights.items()}
     run.engine.assign(moved)
@@ -143,6 +143,8 @@ def test_saliency_stands_beside_pictures_and_as_bars_over_inputs(tmp_path: Path)
     (bars,) = saliency(run, data)
     assert isinstance(bars, BarList)
     assert bars.names == ("x0", "x1")
+    with pytest.raises(UsageError, match="--count 3: says nothing to examples that are no images"):
+        saliency(run, data, count=3)
     assert np.allclose(bars.values, np.abs(slopes(run, data.splits["test"].inputs[:1]).values[0]))
     for of in ("0", "1"):
         assert np.array_equal(saliency(run, data, of=of)[0].values, bars.values)  # type: ignore[union-attr]

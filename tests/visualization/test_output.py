@@ -38,7 +38,7 @@ def test_every_subject_becomes_a_picture(run: Path, tmp_path: Path, capsys: pyte
             ("filters", str(run)),
             ("maps", str(run), "--split", "train", "--example", "3"),
             ("saliency", str(run), "--count", "2"),
-            ("landscape", str(run), "--grid", "3", "--examples", "20", "--backend", "numpy"),
+            ("landscape", str(run), "--resolution", "3", "--examples", "20", "--backend", "numpy"),
             ("graph", str(spec)),
             ("graph", str(run), "--whole", "--most", "30"),
             ("augment", str(spec), "--examples", "2", "--copies", "2"),

@@ -186,7 +186,7 @@ class SeriesSource(StepTable):
     target: Annotated[NonEmptyStr | Names | None, "the column to forecast, or several; all inputs if absent"] = None
     known: Annotated[
         tuple[NonEmptyStr, ...],
-        "inputs whose future is known, as that of a calendar is: `predict --steps` reads it from rows without a target",
+        "inputs whose future is known, as that of a calendar: `predict --forecast` reads it from rows without a target",
     ] = ()
     window: Annotated[PositiveInt, "steps that an example reads"]
     horizon: Annotated[PositiveInt, "steps that it forecasts"] = 1

@@ -19,7 +19,8 @@ class TrialTask:
 
     alone: to train in a process that trains no other meanwhile. watch: its rungs and what becomes of it there; None
     where it is trained to its end in any case. address: of its sweep, where that is no folder; it is trained in a
-    folder of the worker's own, and carried there.
+    folder of the worker's own, and carried there. net: equal for trials that share a net, of which a process that has
+    trained one has a part already.
     """
 
     number: int
@@ -29,6 +30,7 @@ class TrialTask:
     alone: bool = False
     watch: Watch | None = None
     address: Address | None = None
+    net: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ _TIMES = 2
 
 
 class Worker:
-    """A worker process and what it is doing. tasks: by number, those without an outcome.
+    """A worker process and what it is doing. tasks: by number, those without an outcome. net: of the last one.
 
     leaving: whether it has lost its device or was told to end, and takes no more. dead: whether it has ended.
     """
@@ -46,6 +46,7 @@ class Worker:
         # Only the child may hold this end, or its death would go unnoticed.
         theirs.close()
         self.tasks: dict[int, TrialTask] = {}
+        self.net: str | None = None
         self.ready = self.leaving = self.dead = False
 
     def takes(self, task: TrialTask, together: int) -> bool:
@@ -57,6 +58,7 @@ class Worker:
     def give(self, task: TrialTask) -> None:
         """Give it a trial to train. That it has died meanwhile is told by `take`."""
         self.tasks[task.number] = task
+        self.net = task.net
         try:
             self.connection.send(task)
         except (BrokenPipeError, ConnectionResetError):
@@ -88,9 +90,13 @@ class Worker:
         self.leaving = self.leaving or gone or isinstance(word.outcome, Halted)
         return [(self.tasks.pop(word.number), word.outcome)]
 
-    def end(self) -> None:
-        """Close the connection, at which an idle worker ends, and wait for it."""
+    def let_go(self) -> None:
+        """Close the connection, at which an idle worker ends."""
         self.connection.close()
+
+    def end(self) -> None:
+        """Let it go, and wait for it."""
+        self.let_go()
         self.process.join(PATIENCE)
         if self.process.is_alive():
             self.process.kill()
@@ -146,7 +152,7 @@ class LocalProcesses:
         if self._as_fit:
             self._jobs, self._as_fit = min(self._jobs, self._together * processes_that_fit()), False
         open_ = [worker for worker in self._workers if worker.takes(task, self._together)]
-        least = min(open_, key=lambda worker: len(worker.tasks), default=None)
+        least = min(open_, key=lambda worker: (len(worker.tasks), worker.net != task.net), default=None)
         processes = -(-self._jobs // self._together)
         if least is None or (least.tasks and len(self._workers) < processes):
             least = Worker(self._base, max(1, cores() // processes))
@@ -176,6 +182,8 @@ class LocalProcesses:
     def close(self) -> None:
         """Halt, and end every worker."""
         self.halt()
+        for worker in self._workers:
+            worker.let_go()  # Each takes a while to end: all at once.
         for worker in self._workers:
             worker.end()
 
