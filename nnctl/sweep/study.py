@@ -116,9 +116,17 @@ class Study:
         """A path in the folder, or a text with such paths, as people know it."""
         return text if self.away is None else self.away.shown(text)
 
-    def has_finished(self, trial: Trial) -> bool:
-        """True where a trial's folder has a result, if it is this study's: its spec needs no check."""
-        return not self.learns and os.path.lexists(RunFolder(self.folder_of(trial)).summary)
+    def unsure(self) -> Iterable[Trial]:
+        """Of `samples`, a trial of each combination that has one without a result; with one its spec needs no check.
+
+        What fits one trial of a combination fits all: seed and fold are none that the search chooses.
+        """
+        begun = not self.learns and os.path.lexists(self.folder)
+        for index, point in enumerate(self.points):
+            for trial in self.runs(index, point):
+                if not (begun and os.path.lexists(RunFolder(self.folder_of(trial)).summary)):
+                    yield trial
+                    break
 
     def claim(self) -> None:
         """Make the folder, or go on with the study in it. Raises RunError where neither is possible."""
@@ -213,7 +221,7 @@ def read_study(
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
     if study.count > _MANY and not study.learns:
         _LOGGER.info("checking the settings of %s trials, which takes a while", f"{study.count:,}")
-    require_sound(base, (trial for trial in study.samples() if not study.has_finished(trial)), loaded, space)
+    require_sound(base, study.unsure(), loaded, space)
     return study
 
 
