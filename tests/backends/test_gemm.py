@@ -112,6 +112,8 @@ def test_many_rows_have_their_panels_packed(bits, ta, tb):
     for m in (gemm_ir.PACK_B_FROM[bits] + more for more in (-1, 0, 3)):
         for n in {71, width, widest, 2 * width + 1, width + widest - 1, width + widest}:
             check(bits, m, n, 37, ta=ta, tb=tb, beta=0.5)
+    for m in (gemm_ir.PACK_FAR_B_FROM - 1, gemm_ir.PACK_FAR_B_FROM):
+        check(bits, m, gemm_ir.FAR + 5, 7, ta=ta, tb=tb)
 
 
 @widths

@@ -19,7 +19,7 @@ widths = pytest.mark.parametrize("bits", WIDTHS)
 
 @cache
 def compiled(bits):
-    return engine(bits, module_text())
+    return engine(bits, module_text(bits))
 
 
 def called(bits, symbol, z, *arrays):

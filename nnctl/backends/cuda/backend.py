@@ -18,9 +18,9 @@ from nnctl.backends.cuda.memory import Entries
 from nnctl.backends.cuda.persistent.choice import complete, grids_for, obstacle, suits
 from nnctl.backends.cuda.persistent.steps import PersistentWay
 from nnctl.backends.cuda.persistent.tasks import tasks_of
-from nnctl.backends.cuda.persistent.trial import Way, fastest_steps
+from nnctl.backends.cuda.persistent.trial import Way
 from nnctl.backends.cuda.planner import CudaPlanner
-from nnctl.backends.cuda.product_library import asks_library, pieces_of
+from nnctl.backends.cuda.product_library import asks_library
 from nnctl.errors import UsageError
 from nnctl.plan.plan import Plan
 
@@ -49,7 +49,7 @@ class CudaBackend(CudaPlanner):
 
     def to_read(self, array: NDArray[Any]) -> Any:
         """See `Backend`."""
-        return self.to_device(array)
+        return self.device.shared.to_read(array, self.device)
 
     def to_host(self, placed: Any) -> NDArray[Any]:
         """See `Backend`."""
@@ -73,14 +73,18 @@ class CudaBackend(CudaPlanner):
         Raises ValueError for another precision than float32, UsageError where no persistent kernel can run the
         training step that the spec wants run by one.
         """
-        captured = CapturedWay(_single(plan), self.precision)
-        persistent = self._persistent(plan)
-        if self.persistent and persistent:
-            return fastest_steps(plan, storage, self.device, persistent)
-        return fastest_steps(plan, storage, self.device, [captured, *persistent])
+        how = (self.precision, self.persistent)
+        return self.device.shared.choice(plan, how, lambda: self._ways(_single(plan))).load(storage, self.device)
 
-    def _persistent(self, plan: Plan) -> list[Way]:
-        """The persistent kernels that are worth a trial for a plan, the most promising first."""
+    def _ways(self, plan: Plan) -> Sequence[Way]:
+        """The ways to run a plan that are worth a trial, first the one that is taken until then."""
+        captured = CapturedWay(plan, self.precision)
+        persistent = self._persistent(captured)
+        return persistent if self.persistent and persistent else [captured, *persistent]
+
+    def _persistent(self, captured: CapturedWay) -> list[PersistentWay]:
+        """The persistent kernels that are worth a trial beside captured launches, the most promising first."""
+        plan = captured.plan
         if plan.guard is None or self.persistent is False or not (self.persistent or suits(plan)):
             return []
         calls = calls_of(plan, self.precision)
@@ -90,7 +94,7 @@ class CudaBackend(CudaPlanner):
                 raise UsageError(f"no persistent kernel can run {plan.name}: {reason}\n  leave persistent: out")
             return []
         device = self.device
-        if not self.persistent and asks_library(pieces_of(plan, self.precision, device.products)):
+        if not self.persistent and asks_library(captured.pieces(device)):
             # Its sums are in another order: a trial would choose among results.
             return []
         grids = grids_for(tasks_of(plan, calls), device.multiprocessors, device.largest_cluster)
@@ -98,7 +102,7 @@ class CudaBackend(CudaPlanner):
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any], *, retune: bool = False) -> TimedSteps:
         """See `Backend`."""
-        return TimedSteps(_single(plan), storage, self.device, self.precision)
+        return TimedSteps(CapturedWay(_single(plan), self.precision), storage, self.device)
 
     def describe(self) -> Sequence[Finding]:
         """See `Backend`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -13,6 +13,24 @@ from nnctl.backends.cuda.memory import Entries, Memory
 from nnctl.plan.plan import Plan
 
 Array = NDArray[Any]
+
+
+class Work(Protocol):
+    """The work of a chunk, which is in a stream, or about to be put there."""
+
+    def seconds(self) -> float:
+        """Wait until it is done: the time that it took where it ran. Raises what kept it from running."""
+
+
+class MarkedWork:
+    """Work between two marks of a stream."""
+
+    def __init__(self, device: Device, first: Any, last: Any) -> None:
+        self._device, self._first, self._last = device, first, last
+
+    def seconds(self) -> float:
+        """See `Work`."""
+        return self._device.seconds(self._first, self._last)
 
 
 class StepsOnDevice:
@@ -30,37 +48,36 @@ class StepsOnDevice:
             raise RuntimeError(f"the step {self.plan.name!r} is started while its last chunk is in flight")
         if self.memory.make_room(steps):
             self.moved()
-        first = self.device.mark()
         self.memory.fill(feeds, steps)
-        self.run(steps)
-        last = self.device.mark()
+        work = self.run(steps)
         self.in_flight = True
-        return ChunkInFlight(self, first, last)
+        return ChunkInFlight(self, work)
 
-    def land(self, first: Any, last: Any) -> Result:
-        """Wait for a chunk between two marks and read what it has made."""
+    def land(self, work: Work) -> Result:
+        """Wait for the work of a chunk and read what it has made."""
         try:
-            return Result(*self.memory.made(), self.device.seconds(first, last))
+            seconds = work.seconds()
+            return Result(*self.memory.made(), seconds)
         finally:
             self.in_flight = False
 
     def moved(self) -> None:
         """Forget where the feeds and outputs of a chunk lay: they have new arrays."""
 
-    def run(self, steps: int) -> None:
-        """Put so many steps into the stream."""
+    def run(self, steps: int) -> Work:
+        """Begin so many steps."""
         raise NotImplementedError
 
 
 class ChunkInFlight:
-    """The `Pending` of this backend. first, last: marks before and behind its work."""
+    """The `Pending` of this backend."""
 
-    def __init__(self, executable: StepsOnDevice, first: Any, last: Any) -> None:
-        self._executable, self._first, self._last = executable, first, last
+    def __init__(self, executable: StepsOnDevice, work: Work) -> None:
+        self._executable, self._work = executable, work
         self._result: Result | None = None
 
     def result(self) -> Result:
         """See `Pending`."""
         if self._result is None:
-            self._result = self._executable.land(self._first, self._last)
+            self._result = self._executable.land(self._work)
         return self._result

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import RLock
@@ -28,6 +28,7 @@ from nnctl.backends.cuda.device import UNASKED_SHARED
 from nnctl.backends.cuda.device_errors import device_error
 from nnctl.backends.cuda.device_limits import Limits
 from nnctl.backends.cuda.product_library import ProductLibrary
+from nnctl.backends.cuda.shared import Shared
 from nnctl.errors import DeviceError, DeviceFull
 from nnctl.late import dataclass
 from nnctl.process.memory import in_bytes
@@ -47,10 +48,10 @@ _CLUSTERS = {90: 16, 100: 16}
 _NON_PORTABLE_CLUSTER_SIZE_ALLOWED = 14
 """Of the driver's function attributes."""
 
-_modules: dict[tuple[int, str], Any] = {}
-"""Modules on a GPU, by its number and the text of their unit: all of its streams launch the same functions."""
 _idle: dict[int, list[CupyDevice]] = {}
 """Devices that nobody uses any more, by number."""
+_shared: defaultdict[int, Shared] = defaultdict(Shared)
+"""The state that devices of one number share."""
 _lent: Counter[int] = Counter()
 """Devices that somebody uses, counted by number."""
 _beside = CompilingBeside()
@@ -106,6 +107,7 @@ class CupyDevice:
         import cupy
 
         self.number = number
+        self.shared = _shared[number]
         self._cupy: Any = cupy
         self._cuda: Any = cupy.cuda
         self._lock = RLock()
@@ -217,11 +219,11 @@ class CupyDevice:
         """See `Device`."""
         text = function.unit.module
         with self.current():
-            module = _modules.get((self.number, text))
+            module = self.shared.modules.get(text)
             if module is None:
                 module = self._cuda.Module()
                 module.load(compiled(function.unit, self._architecture))
-                _modules[self.number, text] = module
+                self.shared.modules[text] = module
             loaded = module.get_function(function.entry)
             if function.cluster > _CLUSTER_ANYWHERE:
                 self._cuda.driver.funcSetAttribute(loaded.ptr, _NON_PORTABLE_CLUSTER_SIZE_ALLOWED, 1)
@@ -229,7 +231,7 @@ class CupyDevice:
 
     def ready(self, function: DeviceFunction, *, begin: bool) -> bool:
         """See `Device`."""
-        loaded = (self.number, function.unit.module) in _modules
+        loaded = function.unit.module in self.shared.modules
         return loaded or _beside.ready(function.unit, self._architecture, begin=begin)
 
     def launch(
@@ -240,6 +242,7 @@ class CupyDevice:
         shared: int,
         arguments: Sequence[Any],
         cooperative: bool = False,
+        rows: int = 1,
     ) -> None:
         """See `Device`.
 
@@ -249,12 +252,12 @@ class CupyDevice:
         with self._lock, self._asked():
             self._make_current()
             self._allow(loaded, shared)
-            if cooperative and blocks > (most := self._together(loaded, threads, shared)):
+            if cooperative and blocks * rows > (most := self._together(loaded, threads, shared)):
                 # CuPy would launch fewer.
-                raise ValueError(f"{blocks} blocks are to wait for one another, and {most} run at once")
+                raise ValueError(f"{blocks * rows} blocks are to wait for one another, and {most} run at once")
             # By arrays of one element CuPy passes on the bytes that it is given; numbers it would widen.
             given = tuple(np.asarray(argument) for argument in arguments)
-            loaded.function((blocks,), (threads,), given, shared, self._stream, cooperative)
+            loaded.function((blocks, rows), (threads,), given, shared, self._stream, cooperative)
 
     def blocks_together(self, loaded: LoadedFunction, threads: int, shared: int) -> int:
         """See `Device`."""
@@ -337,6 +340,11 @@ class CupyDevice:
             event = self._cuda.Event()
             event.record(self._stream)
             return event
+
+    def wait_for(self, mark: Any) -> None:
+        """See `Device`."""
+        with self.current():
+            self._stream.wait_event(mark)
 
     def seconds(self, first: Any, last: Any) -> float:
         """See `Device`."""

@@ -14,6 +14,7 @@ from nnctl.backends.cuda.codegen.functions import DeviceFunction
 
 if TYPE_CHECKING:
     from nnctl.backends.cuda.product_library import ProductLibrary
+    from nnctl.backends.cuda.shared import Shared
 
 UNASKED_SHARED = 48 << 10
 """Bytes of dynamic shared memory that any device gives a block; more is asked for, function by function."""
@@ -36,6 +37,10 @@ class Device(Protocol):
     @property
     def products(self) -> ProductLibrary | None:
         """The library that makes large matrix products in the stream, where there is one."""
+
+    @property
+    def shared(self) -> Shared:
+        """The state in common with the other streams of this machine's device that this process uses."""
 
     @property
     def multiprocessors(self) -> int:
@@ -90,11 +95,12 @@ class Device(Protocol):
         shared: int,
         arguments: Sequence[Any],
         cooperative: bool = False,
+        rows: int = 1,
     ) -> None:
         """Put a launch into the stream.
 
         arguments: NumPy scalars of the parameters' sizes, addresses as uint64. cooperative: all blocks run at the
-        same time, so that they may wait for one another.
+        same time, so that they may wait for one another. rows: along the grid's other axis, each of so many blocks.
         """
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -108,6 +114,9 @@ class Device(Protocol):
 
     def mark(self) -> Any:
         """A point in the stream."""
+
+    def wait_for(self, mark: Any) -> None:
+        """Let all that is put into the stream from now on wait for a point in another stream of the same device."""
 
     def seconds(self, first: Any, last: Any) -> float:
         """The time between two marks that have been passed."""

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from nnctl.backends.contract import Alternative, Resources
 from nnctl.backends.cuda.bookkeeping import LIVE, STEP, keep_outputs, take_feeds
 from nnctl.backends.cuda.calls import THREADS, Call, ProductPrecision, blocks_for, elements
-from nnctl.backends.cuda.chunks import StepsOnDevice
+from nnctl.backends.cuda.chunks import MarkedWork, StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.product_library import LibraryCall, NoAlgorithm, Piece, pieces_of
+from nnctl.backends.cuda.product_library import LibraryCall, NoAlgorithm, Piece, asks_library, pieces_of
 from nnctl.late import dataclass
 from nnctl.ops.namespaces import RealNamespace
 from nnctl.plan.plan import Launch, Plan, Slot
@@ -36,12 +36,10 @@ class Bound:
 class CapturedSteps(StepsOnDevice):
     """Steps as launches in graphs, with reference bodies between them where an op has no kernel."""
 
-    def __init__(
-        self, plan: Plan, storage: Mapping[str, Any], device: Device, precision: ProductPrecision = "float32"
-    ) -> None:
-        super().__init__(plan, storage, device)
+    def __init__(self, way: CapturedWay, storage: Mapping[str, Any], device: Device) -> None:
+        super().__init__(way.plan, storage, device)
         self._loaded: dict[DeviceFunction, Any] = {}
-        self.pieces = pieces_of(plan, precision, device.products)
+        self.pieces = way.pieces(device)
         self._inside = [self._bound(i, of_launch) for i, of_launch in enumerate(self.pieces)]
         self._graphs: dict[int, list[Work]] = {}
 
@@ -49,8 +47,9 @@ class CapturedSteps(StepsOnDevice):
         """See `StepsOnDevice`."""
         self._graphs.clear()
 
-    def run(self, steps: int) -> None:
+    def run(self, steps: int) -> MarkedWork:
         """See `StepsOnDevice`."""
+        first = self.device.mark()
         while steps:
             many = _STEPS_A_GRAPH if steps >= _STEPS_A_GRAPH else 1
             if many not in self._graphs:
@@ -58,6 +57,7 @@ class CapturedSteps(StepsOnDevice):
             for work in self._graphs[many]:
                 work()
             steps -= many
+        return MarkedWork(self.device, first, self.device.mark())
 
     def _captured(self, pieces: Sequence[Bound]) -> Iterator[Work]:
         """The pieces with each run of those that can be captured as one graph."""
@@ -180,18 +180,35 @@ class CapturedSteps(StepsOnDevice):
         return run
 
 
-@dataclass(frozen=True)
 class CapturedWay:
     """Captured launches as a way to run a plan, whose products are of that precision."""
 
-    plan: Plan
-    precision: ProductPrecision
     function: None = None
-    blocks: int = 0
+
+    def __init__(self, plan: Plan, precision: ProductPrecision = "float32") -> None:
+        self.plan = plan
+        self._precision = precision
+        self._pieces: list[Sequence[Piece] | None] | None = None
+
+    def pieces(self, device: Device) -> list[Sequence[Piece] | None]:
+        """The pieces of each launch on a device. Those that ask a library are of its own: its memory is a stream's."""
+        if self._pieces is not None:
+            return self._pieces
+        pieces = pieces_of(self.plan, self._precision, device.products)
+        if not asks_library(pieces):
+            self._pieces = pieces
+        return pieces
+
+    def rows(self, device: Device) -> None:
+        """None: everybody's launches run beside each other's, as far as there is room."""
 
     def steps(self, storage: Mapping[str, Any], device: Device) -> CapturedSteps:
         """The steps over a storage."""
-        return CapturedSteps(self.plan, storage, device, self.precision)
+        return CapturedSteps(self, storage, device)
+
+    def steps_apart(self, storages: Sequence[Mapping[str, Any]], device: Device) -> list[CapturedSteps]:
+        """The steps over some storages, each by itself."""
+        return [CapturedSteps(self, storage, device) for storage in storages]
 
 
 class TimedSteps(CapturedSteps):
@@ -199,10 +216,8 @@ class TimedSteps(CapturedSteps):
 
     resources = Resources(1, "one device")
 
-    def __init__(
-        self, plan: Plan, storage: Mapping[str, Any], device: Device, precision: ProductPrecision = "float32"
-    ) -> None:
-        super().__init__(plan, storage, device, precision)
+    def __init__(self, way: CapturedWay, storage: Mapping[str, Any], device: Device) -> None:
+        super().__init__(way, storage, device)
         self._marks: list[tuple[int, Any, Any]] = []
         self._inside = [[self._marked(i, pieces)] if pieces else [] for i, pieces in enumerate(self._inside)]
         self._shares = [_shares(i, of_launch) for i, of_launch in enumerate(self.pieces)]

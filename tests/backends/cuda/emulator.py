@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.cuda.modules import EmulatedError, compiler, machine, module
+from backends.cuda.modules import EmulatedError, compiler, machine, module, taken
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
+from nnctl.backends.cuda.persistent.text import TABLE
 from nnctl.backends.cuda.product_library import ProductLibrary
+from nnctl.backends.cuda.shared import Shared
 from nnctl.backends.limits import product_limit
 from nnctl.process import memory
 
@@ -62,19 +64,22 @@ class _Loaded:
     def __init__(self, function: DeviceFunction) -> None:
         self.name = function.name
         self.text = function.unit.module
+        self.cluster = function.cluster
         self.thunk = getattr(module(self.text), f"thunk_{function.entry}")
-        # The flag that tells whether the chunk runs on comes first.
-        self.names = ["running", *(p.name for p in function.parameters)]
-        kinds = ["p", *("p" if p.pointer else p.kind[0] for p in function.parameters)]
-        self.types = [{"p": np.uint64, "i": np.int32, "f": np.float32}[kind] for kind in kinds]
+        parameters = [" ".join(each.split()) for each in taken(self.text, function.entry).split(",")]
+        self.names = [each.rpartition(" ")[2] for each in parameters]
+        kinds = ["p" if "*" in each else "t" if "Table" in each else each[0] for each in parameters]
+        self.types = [{"p": np.uint64, "i": np.int32, "f": np.float32, "t": np.void}[kind] for kind in kinds]
         self.kinds = "".join(kinds).encode()
-        self.layout = struct.Struct("<" + "".join({"p": "Q", "i": "i4x", "f": "f4x"}[kind] for kind in kinds))
+        places = {"p": "Q", "i": "i4x", "f": "f4x", "t": f"{8 * TABLE}s"}
+        self.layout = struct.Struct("<" + "".join(places[kind] for kind in kinds))
 
 
 class EmulatedDevice:
     """See `nnctl.backends.cuda.device.Device`.
 
     order: of threads, warps and blocks, 0 up, 1 down, from 2 on shuffled. poison: each byte of memory that is new.
+    shared: with other streams of the same device; nothing if None.
     """
 
     arrays: ModuleType = np
@@ -83,9 +88,10 @@ class EmulatedDevice:
     largest_cluster = 0
     products: ProductLibrary | None = None
 
-    def __init__(self, order: int = 0, poison: int = POISON) -> None:
+    def __init__(self, order: int = 0, poison: int = POISON, shared: Shared | None = None) -> None:
         self.order = order
         self.poison = poison
+        self.shared = shared or Shared()
         self.most_shared = _SHARED
         self._capturing: list[Callable[[], None]] | None = None
 
@@ -139,22 +145,28 @@ class EmulatedDevice:
         shared: int,
         arguments: Sequence[Any],
         cooperative: bool = False,
+        rows: int = 1,
     ) -> None:
         if len(arguments) != len(loaded.types):
             raise EmulatedError(f"{loaded.name} takes {len(loaded.types)} arguments, {len(arguments)} are given")
         for name, kind, argument in zip(loaded.names, loaded.types, arguments, strict=True):
             if type(argument) is not kind:
                 raise EmulatedError(f"{loaded.name} takes {name} as {kind.__name__}, {argument!r} is given")
-        if not (0 < blocks < 2**31 and 0 < threads <= 1024 and 0 <= shared <= self.most_shared):
+        if not (0 < blocks < 2**31 and 0 < rows < 2**16 and 0 < threads <= 1024 and 0 <= shared <= self.most_shared):
             raise EmulatedError(f"{loaded.name} cannot run as {blocks} blocks of {threads} threads and {shared} bytes")
-        if cooperative and blocks > AT_ONCE:
-            raise EmulatedError(f"{loaded.name}: {blocks} blocks are to run at the same time, the device has {AT_ONCE}")
-        packed = loaded.layout.pack(*arguments)
-        at_once = blocks if cooperative else 1
+        many = blocks * rows
+        if loaded.cluster and blocks != loaded.cluster:
+            raise EmulatedError(f"{loaded.name}: {blocks} blocks are no cluster of {loaded.cluster}")
+        # Clusters may run one after the other; here they all run at once.
+        cooperative = cooperative or loaded.cluster > 0
+        if cooperative and many > AT_ONCE:
+            raise EmulatedError(f"{loaded.name}: {many} blocks are to run at the same time, the device has {AT_ONCE}")
+        packed = loaded.layout.pack(*(a.tobytes() if isinstance(a, np.void) else a for a in arguments))
+        at_once = many if cooperative else 1
 
         def run() -> None:
             problem = machine().emulated_launch(
-                loaded.thunk, packed, loaded.kinds, blocks, threads, shared, self.order, at_once, self.poison
+                loaded.thunk, packed, loaded.kinds, blocks, rows, threads, shared, self.order, at_once, self.poison
             )
             if problem is not None:
                 raise EmulatedError(f"{loaded.name}: {problem.decode()}")
@@ -196,6 +208,9 @@ class EmulatedDevice:
 
     def mark(self) -> float:
         return time.perf_counter()
+
+    def wait_for(self, mark: float) -> None:
+        self._outside_of_graphs("another stream is waited for")
 
     def seconds(self, first: float, last: float) -> float:
         return last - first

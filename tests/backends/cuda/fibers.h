@@ -123,7 +123,8 @@ void resume(Fiber& fiber) {
     if (!fiber.stack) begin(fiber);
     current = &fiber;
     emulated_thread = {fiber.number, 0, 0};
-    emulated_block = {fiber.block->index, 0, 0};
+    unsigned block = fiber.block->index, along = emulated_blocks.x;
+    emulated_block = {block % along, block / along, 0};
     to_fiber();
     current = nullptr;
     if (fiber.state == DONE) end(fiber);

@@ -173,6 +173,8 @@ Outcome run(Block& block, const std::vector<int>& warps, const std::vector<int>&
 
 bool copies_at_once;
 
+std::vector<unsigned> come_to_clusters;  // threads that have come to barriers of a cluster, by its number
+
 void land(const Copy& copy) {
     for (int i = 0; i < copy.of; ++i) copy.to[i] = i < copy.count ? copy.from[i] : 0.0f;
 }
@@ -207,6 +209,13 @@ void emulated_barrier(const char* where) { yield_as(AT_BARRIER, where); }
 
 void emulated_spin(const char* where) { yield_as(SPINNING, where); }
 
+// All threads of the blocks that have one place along the grid's second axis wait for each other: they are a cluster.
+void emulated_cluster_barrier(const char* where) {
+    unsigned& come = come_to_clusters[current->block->index / emulated_blocks.x];
+    unsigned all = emulated_blocks.x * emulated_threads.x, until = (come++ / all + 1) * all;
+    while (int(come - until) < 0) yield_as(SPINNING, where);
+}
+
 unsigned long long emulated_warp(Meeting meeting, unsigned mask, unsigned long long value, int lane,
                                  const char* where) {
     current->meeting = meeting;
@@ -236,24 +245,24 @@ void emulated_await_copies(int left) {
     groups.erase(groups.begin(), groups.begin() + landing);
 }
 
-// The rest of a launch is told in emulator.py. kinds: of the arguments, a p for each pointer. at_once: blocks that
-// run together. Null where all went well, else what did not.
-const char* emulated_launch(void (*kernel)(const char*), const char* arguments, const char* kinds, int blocks,
+// The rest of a launch is told in emulator.py. kinds: of the arguments, a p for each pointer. along, rows: blocks of
+// the grid's two axes. at_once: blocks that run together. Null where all went well, else what did not.
+const char* emulated_launch(void (*kernel)(const char*), const char* arguments, const char* kinds, int along, int rows,
                             int threads, int bytes, unsigned order, int at_once, int poison) {
     static std::vector<Block> running;
-    std::vector<const Region*> arrays;
+    const int blocks = along * rows;
     for (int i = 0; kinds[i]; ++i) {
         if (kinds[i] != 'p') continue;
         char* address;
         std::memcpy(&address, arguments + 8 * i, 8);
-        arrays.push_back(region_of(address));
-        if (!arrays.back()) return say("argument %d, %p, is no address of memory that is there", i, address), message;
+        if (!region_of(address)) return say("argument %d, %p, is no address of memory that is there", i, address), message;
     }
     entry = kernel;
     given = arguments;
     copies_at_once = order % 2 == 1;
     emulated_threads = {unsigned(threads), 1, 1};
-    emulated_blocks = {unsigned(blocks), 1, 1};
+    emulated_blocks = {unsigned(along), unsigned(rows), 1};
+    come_to_clusters.assign(size_t(rows), 0);
     Handlers handlers;
     bool failed = false;
     std::vector<int> places = ordered(blocks, order);
@@ -314,10 +323,11 @@ const char* emulated_launch(void (*kernel)(const char*), const char* arguments, 
             }
         }
     }
-    for (const Region* array : arrays)
-        if (!failed && !array->clean()) {
-            say("memory outside an array of %zu bytes is written", array->size);
-            array->clear();
+    // A table has addresses, too: whatever array there is may have been written.
+    for (auto& [start, array] : memory)
+        if (!failed && !array.clean()) {
+            say("memory outside an array of %zu bytes is written", array.size);
+            array.clear();
             failed = true;
         }
     return failed ? message : nullptr;

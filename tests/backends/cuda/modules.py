@@ -15,11 +15,11 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 KEPT = 4000
 """Libraries that stay in the folder of compiled ones, some 20 kB each."""
-_WAITS = r"__syncthreads|__syncwarp|grid_barrier|close_copies|await_copies<[^;]*>"
+_WAITS = r"__syncthreads|__syncwarp|grid_barrier|cluster_barrier|close_copies|await_copies<[^;]*>"
 BARRIER = re.compile(rf"\b(?:{_WAITS})\((?:[^();]|\([^()]*\))*\);")
 """A statement that waits for other threads, or sees to it that copies are waited for."""
 
-_WRAPPER = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\([\w, ]+\) )?(\w+)\(([^)]*)\)')
+_WRAPPER = re.compile(r'extern "C" __global__ void (?:__\w+__\([\w, ]+\) )*(\w+)\(([^)]*)\)')
 _MODULE = ("-std=c++2a", "-O1", "-w", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing")
 _MACHINE = ("-std=c++17", "-O2", "-w", "-fPIC", "-shared")
 _FRESH = ("-ftrivial-auto-var-init=pattern",)
@@ -73,6 +73,7 @@ def _translated(text: str) -> str:
     thunks = "\n".join(_thunk(*match) for match in _WRAPPER.findall(text))
     # In C++ an array of unknown size cannot be a local one.
     body = re.sub(r"extern __shared__ __align__\(16\) float shared\[\];", "float* shared = emulated_shared();", text)
+    body = re.sub(r'asm volatile\("barrier\.cluster[^)]*\);', "emulated_cluster_barrier(EMULATED_HERE);", body)
     shim = (FOLDER / "shim.h").read_text()
     first = f"""
 extern "C" {{ int emulated_ignored = -1; unsigned char emulated_met[{len(BARRIER.findall(body)) + 1}]; }}
@@ -82,8 +83,13 @@ static inline bool emulated_kept(int barrier) {{ emulated_met[barrier] = 1; retu
     return f'{shim}\n{first}\n#line 1 "module"\n{body}\n{thunks}\n'
 
 
+def taken(text: str, entry: str) -> str:
+    """The parameters of a wrapper of that name, as its text has them."""
+    return next(parameters for name, parameters in _WRAPPER.findall(text) if name == entry)
+
+
 def _thunk(name: str, parameters: str) -> str:
-    """A function that takes its arguments in places of 8 bytes each."""
+    """A function that takes its arguments in places of 8 bytes each; a table, which is larger, is the last one."""
     types = [re.sub(r"\s*\w+$", "", " ".join(p.split())) for p in parameters.split(",")]
     given = ", ".join(f"*({kind}*)(a + {8 * i})" for i, kind in enumerate(types))
     return f'extern "C" void thunk_{name}(const char* a) {{ {name}({given}); }}'

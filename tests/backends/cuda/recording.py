@@ -50,17 +50,19 @@ def barriers(text: str) -> list[Barrier]:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A launch of a wrapper, and how: its blocks, threads, bytes of shared memory, whether it is cooperative.
+    """A launch of a wrapper, and how: its blocks, threads, bytes of shared memory, whether it is cooperative, its rows.
 
-    places: of each argument that is an address, which memory holds it and how far from its start. before, after:
-    the bytes of each memory. met: the numbers of the barriers that a thread came to.
+    places: of each argument that is an address, and of each in a table, by its number and the entry's, which memory
+    holds it and how far from its start. before, after: the bytes of each memory. met: the numbers of the barriers
+    that a thread came to.
     """
 
     loaded: Any
     way: tuple[int, int, int]
     cooperative: bool
+    rows: int
     arguments: Sequence[Any]
-    places: dict[int, tuple[int, int]]
+    places: dict[tuple[int, int], tuple[int, int]]
     before: list[NDArray[np.uint8]]
     after: list[NDArray[np.uint8]]
     met: frozenset[int]
@@ -69,10 +71,11 @@ class Recorded:
         """Run it again, in other memory; True where it gives the same bits."""
         device = EmulatedDevice(order)
         placed = [device.upload(array) for array in self.before]
-        moved = list(self.arguments)
-        for position, (memory, distance) in self.places.items():
-            moved[position] = np.uint64(device.address(placed[memory]) + distance)
-        device.launch(self.loaded, *self.way, moved, self.cooperative)
+        entries = [_entries(argument) for argument in self.arguments]
+        for (position, entry), (memory, distance) in self.places.items():
+            entries[position][entry] = device.address(placed[memory]) + distance
+        moved = [array.view(argument.dtype)[0] for array, argument in zip(entries, self.arguments, strict=True)]
+        device.launch(self.loaded, *self.way, moved, self.cooperative, self.rows)
         return all(map(np.array_equal, placed, self.after))
 
     def notices(self, barrier: Barrier) -> bool:
@@ -111,23 +114,25 @@ class RecordingDevice(EmulatedDevice):
         shared: int,
         arguments: Sequence[Any],
         cooperative: bool = False,
+        rows: int = 1,
     ) -> None:
-        kind = (loaded.text, loaded.name, blocks, *(a for a in arguments if not isinstance(a, np.uint64)))
+        kind = (loaded.text, loaded.name, blocks, rows, *(a for a in arguments if not _addresses(a)))
         if kind in self.record.kinds or self.record.kept[loaded.name] >= MOST or not BARRIER.search(loaded.text):
-            super().launch(loaded, blocks, threads, shared, arguments, cooperative)
+            super().launch(loaded, blocks, threads, shared, arguments, cooperative, rows)
             return
-        places: dict[int, tuple[int, int]] = {}
+        places: dict[tuple[int, int], tuple[int, int]] = {}
         memories: dict[int, NDArray[np.uint8]] = {}
         for position, argument in enumerate(arguments):
-            if isinstance(argument, np.uint64):
-                start, array = _memory(int(argument))
-                memories.setdefault(start, array)
-                places[position] = (list(memories).index(start), int(argument) - start)
+            for entry, address in enumerate(_entries(argument) if _addresses(argument) else ()):
+                if (found := _memory(int(address))) is not None:
+                    start, array = found
+                    memories.setdefault(start, array)
+                    places[position, entry] = (list(memories).index(start), int(address) - start)
         before = [array.copy() for array in memories.values()]
         count = len(BARRIER.findall(loaded.text))
         met = (ctypes.c_ubyte * count).in_dll(module(loaded.text), "emulated_met")
         ctypes.memset(met, 0, count)
-        super().launch(loaded, blocks, threads, shared, arguments, cooperative)
+        super().launch(loaded, blocks, threads, shared, arguments, cooperative, rows)
         if any(met):
             self.record.kinds.add(kind)
             self.record.kept[loaded.name] += 1
@@ -135,7 +140,7 @@ class RecordingDevice(EmulatedDevice):
             reached = frozenset(np.flatnonzero(list(met)).tolist())
             way = (blocks, threads, shared)
             self.record.launches.append(
-                Recorded(loaded, way, cooperative, list(arguments), places, before, after, reached)
+                Recorded(loaded, way, cooperative, rows, list(arguments), places, before, after, reached)
             )
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -143,8 +148,19 @@ class RecordingDevice(EmulatedDevice):
         return work
 
 
-def _memory(address: int) -> tuple[int, NDArray[np.uint8]]:
-    """Where the memory that holds an address begins, and its bytes."""
+def _addresses(argument: Any) -> bool:
+    """True for an address, and for a table, which may have some."""
+    return isinstance(argument, np.uint64 | np.void)
+
+
+def _entries(argument: Any) -> NDArray[Any]:
+    """The entries of a table; of another argument the one that it is."""
+    array = np.array([argument])
+    return array.view(np.int64) if isinstance(argument, np.void) else array
+
+
+def _memory(address: int) -> tuple[int, NDArray[np.uint8]] | None:
+    """Where the memory that holds an address begins, and its bytes; None where none does."""
     size = ctypes.c_size_t()
     start = machine().emulated_memory(address, ctypes.byref(size))
-    return start, np.ctypeslib.as_array((ctypes.c_ubyte * size.value).from_address(start))
+    return None if start is None else (start, np.ctypeslib.as_array((ctypes.c_ubyte * size.value).from_address(start)))

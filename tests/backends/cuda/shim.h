@@ -5,9 +5,11 @@
 #define __global__
 #define __device__
 #define __host__
+#define __grid_constant__
 #define __forceinline__ inline
 #define __noinline__
 #define __launch_bounds__(...)
+#define __cluster_dims__(...)
 #define __align__(n) alignas(n)
 #define __restrict__ __restrict
 
@@ -20,6 +22,7 @@ extern Index3 emulated_thread, emulated_block, emulated_threads, emulated_blocks
 float* emulated_shared();
 void emulated_barrier(const char* where);
 unsigned long long emulated_warp(Meeting, unsigned mask, unsigned long long value, int lane, const char* where);
+void emulated_cluster_barrier(const char* where);
 void emulated_spin(const char* where);
 void emulated_copy(float* to, const float* from, int count, int of);
 void emulated_close_copies();

@@ -119,31 +119,36 @@ def test_every_barrier_of_the_kernels_is_needed(launches: list[Recorded]) -> Non
 # -- the persistent kernel -----------------------------------------------------------------
 
 
-def persistent(name: str, record: Record, blocks: int = 3) -> None:
-    """Write down the persistent kernel of a spec at work: two steps by several blocks."""
+def persistent(name: str, record: Record, grid: Grid = Grid(3), rows: int = 1) -> None:  # noqa: B008
+    """Write down the persistent kernel of a spec at work: two steps of some trials by several blocks each."""
     steps = spec_steps(FOLDER / f"{name}.yaml", 5, 11)
     plan = lowered(steps.network.training_step, steps.sizes)
     calls = calls_of(plan)
     assert complete(calls)
     device = RecordingDevice(record)
-    storage = {key: device.upload(array) for key, array in steps.storage.items()}
-    PersistentWay(plan, calls, Grid(blocks)).steps(storage, device).start(steps.feeds(2), 2).result()
+    storages = [{key: device.upload(array) for key, array in steps.storage.items()} for _ in range(rows)]
+    trials = PersistentWay(plan, calls, grid).steps_apart(storages, device)
+    for pending in [trial.start(steps.feeds(2), 2) for trial in trials]:
+        pending.result()
 
 
-def test_every_barrier_of_a_grid_is_needed() -> None:
+@pytest.mark.parametrize(("grid", "rows"), [(Grid(3), 1), (Grid(3), 2), (Grid(4, cluster=True), 2)])
+def test_every_barrier_of_a_grid_is_needed(grid: Grid, rows: int) -> None:
     """Each place where blocks meet, of each net by itself; and by some net what they meet by."""
     record = Record()
     for name in NETS:
-        persistent(name, record)
+        persistent(name, record, grid, rows)
+    assert [launch.rows for launch in record.launches] == [rows] * len(NETS)
     inside: dict[str, bool] = {}
     for launch in record.launches:
         found = barriers(launch.loaded.text)
-        meetings = [b for b in found if "grid_barrier" in b.before.splitlines()[-1]]
+        meetings = [b for b in found if re.search("(grid|cluster)_barrier", b.before.splitlines()[-1])]
         assert meetings
         assert [str(b) for b in meetings if not launch.notices(b)] == []
         for barrier in (b for b in found if b.function == "grid_barrier"):
             inside[barrier.before] = inside.get(barrier.before) or launch.notices(barrier)
-    assert list(inside.values()) == [True, True]
+    # What a cluster meets by is the device's own.
+    assert list(inside.values()) == [not grid.cluster] * 2
 
 
 SOURCE = inspect.getsource(persistent_text)

@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +16,7 @@ from backends.cuda.cupy_double import CudaError, DriverError, FakeCupy, OutOfMem
 from nnctl.backends.cuda import cupy_device
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.cupy_device import CupyDevice
+from nnctl.backends.cuda.shared import Shared
 from nnctl.errors import DeviceError, DeviceFull, DeviceLost, KernelError
 
 
@@ -22,7 +24,7 @@ from nnctl.errors import DeviceError, DeviceFull, DeviceLost, KernelError
 def cupy(monkeypatch: pytest.MonkeyPatch) -> FakeCupy:
     fake = FakeCupy()
     monkeypatch.setitem(sys.modules, "cupy", fake)
-    monkeypatch.setattr(cupy_device, "_modules", {})
+    monkeypatch.setattr(cupy_device, "_shared", defaultdict(Shared))
     monkeypatch.setattr(cupy_device, "_idle", {})
     monkeypatch.setattr(cupy_device, "installed", lambda: None)
     monkeypatch.setattr(cupy_device, "architecture_for", lambda capability: f"sm_{capability}")
@@ -118,7 +120,7 @@ def test_a_launch_passes_on_the_bytes_that_it_is_given(device, cupy):
     device.launch(loaded, 7, 256, 100, ARGUMENTS)
     (launched,) = (entry for entry in cupy.log if entry[0] == "launch")
     _, name, grid, block, args, shared, stream, cooperative = launched
-    assert (name, grid, block, shared, stream, cooperative) == ("launch_copy_real", (7,), (256,), 100, 77, False)
+    assert (name, grid, block, shared, stream, cooperative) == ("launch_copy_real", (7, 1), (256,), 100, 77, False)
     assert [(a.dtype, a.shape, a[()]) for a in args] == [(g.dtype, (), g) for g in ARGUMENTS]
     assert [a.nbytes for a in args] == [8, 8, 8, 4]
     assert ("setDevice", 1) in cupy.log

@@ -20,12 +20,13 @@ from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.calls import Call
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function
 from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.executable import CapturedWay
 from nnctl.backends.cuda.persistent import trial
 from nnctl.backends.cuda.persistent.choice import Grid, complete, grids_for, obstacle
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.backends.cuda.persistent.steps import PersistentSteps, PersistentWay
 from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task, tasks_of
-from nnctl.backends.cuda.persistent.trial import FastestSteps, Way
+from nnctl.backends.cuda.persistent.trial import Choice, FastestSteps, Way
 from nnctl.errors import UsageError
 from nnctl.graph.network import Network
 from nnctl.plan.plan import Plan
@@ -209,12 +210,13 @@ def test_a_trial_changes_nothing_and_the_fastest_runs_what_follows(monkeypatch: 
             # Its indices lie on the device, as the order of an epoch does.
             order = feeds["index"]
             given = feeds | {"index": backend.entries(device.upload(order.reshape(-1)), 0, order.shape)}
-            ways = [*executable._ways, *executable._ways][:3]
-            executable._ways = [Timed(way, n != fastest, made) for n, way in enumerate(ways)]
+            ways = [*executable.choice.ways, *executable.choice.ways][:3]
+            timed = [Timed(way, n != fastest, made) for n, way in enumerate(ways)]
+            executable = Choice(timed).load(storage, device)
         results.append(after(executable, device, storage, given, (1, 3, 2)))
     assert results[0] == results[1]
-    # Each has its trial; if the first is not the fastest, that is made once more, over the true storage.
-    assert made == [int(n != fastest) for n in range(3)] + [0] * (fastest > 0)
+    # Behind the first each has its trial; if the first is not the fastest, that is made over the true storage, too.
+    assert made == [int(fastest != 0), *(int(n != fastest) for n in range(3)), *[0] * (fastest > 0)]
 
 
 class Clock(EmulatedDevice):
@@ -237,7 +239,7 @@ class Clock(EmulatedDevice):
 
 @dataclass(frozen=True)
 class Timed:
-    """A way that is slow or not; enters which it was. blocks: that hold a multiprocessor."""
+    """A way that is slow or not; enters which it was. blocks: that hold a multiprocessor, 0 where none does."""
 
     way: Way
     slow: bool
@@ -245,17 +247,32 @@ class Timed:
     blocks: int = 0
 
     @property
+    def plan(self) -> Plan:
+        return self.way.plan
+
+    @property
     def function(self) -> DeviceFunction | None:
         return self.way.function
 
+    def rows(self, device: Any) -> int | None:
+        return AT_ONCE // self.blocks if self.blocks else None
+
     def steps(self, storage: Any, device: Any) -> Any:
+        return self._timed(self.way.steps(storage, device))
+
+    def steps_apart(self, storages: Any, device: Any) -> Any:
+        first, *others = map(self._timed, self.way.steps_apart(storages, device))
+        # Those of one way count as one.
+        del self.made[len(self.made) - len(others) :]
+        return [first, *others]
+
+    def _timed(self, steps: Any) -> Any:
         self.made.append(int(self.slow))
-        steps = self.way.steps(storage, device)
         run = steps.run
 
-        def slowly(count: int) -> None:
-            device.slow = self.slow
-            run(count)
+        def slowly(count: int) -> Any:
+            steps.device.slow = self.slow
+            return run(count)
 
         steps.run = slowly
         return steps
@@ -267,11 +284,14 @@ def on_trial(device: Clock, *ways: tuple[bool, int], made: list[int]) -> tuple[F
     backend = CudaBackend(device, persistent=None)
     plan = backend.plan(spec.network.training_step, spec.sizes)
     storage = {name: device.upload(array) for name, array in spec.storage.items()}
-    executable = backend.load(plan, storage)
-    assert isinstance(executable, FastestSteps)
-    captured, persistent = executable._ways[:2]
+    loaded = backend.load(plan, storage)
+    assert isinstance(loaded, FastestSteps)
+    captured, persistent = loaded.choice.ways[:2]
     given = [captured, *[persistent] * (len(ways) - 1)]
-    executable._ways = [Timed(way, slow, made, blocks) for way, (slow, blocks) in zip(given, ways, strict=True)]
+    choice = Choice([Timed(way, slow, made, blocks) for way, (slow, blocks) in zip(given, ways, strict=True)])
+    executable = choice.load(storage, device)
+    assert isinstance(executable, FastestSteps)
+    made.clear()
     return executable, spec.feeds(2)
 
 
@@ -315,8 +335,10 @@ def test_no_trial_chooses_between_a_library_s_sums_and_ours(monkeypatch: Any) ->
         monkeypatch.setattr(product_library, "_WORTH", worth)
         device.products = library  # type: ignore[assignment]
         plan = CudaBackend(device).plan(spec.network.training_step, spec.sizes)
-        assert bool(CudaBackend(device, persistent=None)._persistent(plan)) == tried
-        assert CudaBackend(device, persistent=True)._persistent(plan)
+        captured, *others = CudaBackend(device, persistent=None)._ways(plan)
+        assert isinstance(captured, CapturedWay)
+        assert bool(others) == tried
+        assert all(isinstance(way, PersistentWay) for way in CudaBackend(device, persistent=True)._ways(plan))
 
 
 @needs_compiler

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections import Counter, defaultdict
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from backends.conftest import emulated
 from backends.cuda.cublaslt_double import CublasLtDouble
 from backends.cuda.cupy_double import FakeCupy
 from backends.cuda.emulator import EmulatedDevice, compiler
+from backends.cuda.stream_double import Stream
 from nnctl.analysis.bench import bench
 from nnctl.backends.cuda import cupy_device
 from nnctl.backends.cuda.backend import CudaBackend
@@ -26,6 +26,7 @@ from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.cuda.cublaslt import WORKSPACE, declared
 from nnctl.backends.cuda.cupy_device import CupyDevice, lent_device
 from nnctl.backends.cuda.product_library import Product
+from nnctl.backends.cuda.shared import Shared
 from nnctl.components.signature import DataSignature
 from nnctl.errors import DivergedError
 from nnctl.process.together import Together, to_its_end
@@ -33,6 +34,7 @@ from nnctl.reporting.follow import RunSink, following
 from nnctl.spec.load import load_text
 from nnctl.training import session
 from nnctl.training.events import Finished
+from nnctl.training.kept import Kept
 
 SPEC = """
 name: tiny
@@ -46,100 +48,49 @@ backend: {type: cuda, persistent: false}
 TRIALS = {"one": (), "two": ("seed=2",), "diverges": ("optimizer.learning_rate=1e30",), "three": ("seed=3",)}
 
 
-class Stream(EmulatedDevice):
-    """A device that does nothing of what is put into its stream before somebody waits for it.
-
-    log: whose work was put there first since it was waited for, and who was waited for.
-    """
-
-    def __init__(self, name: str, log: list[tuple[str, str]]) -> None:
-        super().__init__()
-        self.name, self.log = name, log
-        self._queue: list[Callable[[], None]] = []
-
-    def in_stream(self, work: Callable[[], None]) -> None:
-        if self._capturing is None:
-            self._put(work)
-        else:
-            super().in_stream(work)
-
-    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        replay = super().capture(work)
-        return lambda: self._put(replay)
-
-    def write(self, array: Any, values: Any, first: int = 0) -> None:
-        host, write = np.array(values), super().write
-        self._put(lambda: write(array, host, first))
-
-    def copy(self, array: Any, other: Any) -> None:
-        copy = super().copy
-        self._put(lambda: copy(array, other))
-
-    def upload(self, array: Any) -> Any:
-        placed = self.empty(array.shape, array.dtype)
-        self.write(placed, array)
-        return placed
-
-    def download(self, array: Any) -> Any:
-        self._wait()
-        return super().download(array)
-
-    @contextmanager
-    def current(self) -> Iterator[None]:
-        self._wait()
-        with super().current():
-            yield
-
-    def synchronize(self) -> None:
-        self._wait()
-
-    def seconds(self, first: float, last: float) -> float:
-        self._wait()
-        return super().seconds(first, last)
-
-    def _put(self, work: Callable[[], None]) -> None:
-        if not self._queue:
-            self.log.append(("put", self.name))
-        self._queue.append(work)
-
-    def _wait(self) -> None:
-        if self._queue:
-            self.log.append(("waited", self.name))
-        while self._queue:
-            self._queue.pop(0)()
-
-
-def a_run(name: str, out: str, *settings: str) -> Generator[None, None, Any]:
-    events = session.train(load_text(SPEC, "tiny.yaml", (*TRIALS[name], *settings)), out=Path(out), chunk=2)
+def a_run(name: str, out: str, *settings: str, kept: Kept | None = None) -> Generator[None, None, Any]:
+    loaded = load_text(SPEC, "tiny.yaml", (*TRIALS[name], *settings))
+    events = session.train(loaded, out=Path(out), chunk=2, kept=kept)
     try:
         return (yield from following(events, [RunSink()]))
     except DivergedError as error:
         return str(error)
 
 
-def trained(names: list[str], out: str, log: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Runs together, each with a device of its own; how each ends."""
-    streams = iter(f"stream {number}" for number in range(9))
+def trained(
+    names: list[str], out: str, log: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch, *settings: str
+) -> tuple[dict[str, Any], list[int]]:
+    """Runs together, each with a stream of its own; how each ends, and the rows of each launch."""
+    shared, streams = Shared(), list[Stream]()
+
+    def opened(self: Cuda, workers: int | None = None) -> CudaBackend:
+        streams.append(Stream(f"stream {len(streams)}", log, shared))
+        return CudaBackend(streams[-1], persistent=self.persistent)
+
     monkeypatch.setattr(Cuda, "obstacle", lambda self: None)
-    monkeypatch.setattr(Cuda, "open", lambda self, workers=None: CudaBackend(Stream(next(streams), log)))
-    together: Together[str, Any] = Together()
+    monkeypatch.setattr(Cuda, "open", opened)
+    together, kept = Together[str, Any](), Kept()
     for name in names:
-        together.add(name, a_run(name, f"{out}/{name}"))
+        together.add(name, a_run(name, f"{out}/{name}", *settings, kept=kept))
     ends = {}
     while together:
         if (ended := together.turn()) is not None:
             ends[ended[0]] = ended[1]
-    return ends
+    return ends, [rows for stream in streams for rows in stream.launched]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++ 12")
+@pytest.mark.parametrize("persistent", ["false", "true"])
 def test_runs_in_streams_of_their_own_are_to_the_bit_what_each_is_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, persistent: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     log: list[tuple[str, str]] = []
-    ends = trained(list(TRIALS), "together", log, monkeypatch)
+    settings = (f"backend.persistent={persistent}",)
+    ends, rows = trained(list(TRIALS), "together", log, monkeypatch, *settings)
+    # By persistent kernels chunks of several are rows of one launch.
+    assert (max(rows) > 1) == (persistent == "true")
     assert {name for name, end in ends.items() if isinstance(end, Finished)} == {"one", "two", "three"}
     assert "no longer finite" in ends["diverges"]
     # Chunks of several streams were under way at once: the work of another was put in before one was waited for.
@@ -149,7 +100,7 @@ def test_runs_in_streams_of_their_own_are_to_the_bit_what_each_is_alone(
         most = max(most, len(under_way))
     assert most >= 3
     for name in TRIALS:
-        alone = trained([name], "alone", [], monkeypatch)[name]
+        (alone,) = trained([name], "alone", [], monkeypatch, *settings)[0].values()
         assert isinstance(alone, Finished) or alone == ends[name]
         assert contents(f"together/{name}") == contents(f"alone/{name}")
 
@@ -197,7 +148,7 @@ def test_runs_on_a_gpu_are_to_the_bit_what_each_is_alone(
 def cupy(monkeypatch: pytest.MonkeyPatch) -> FakeCupy:
     fake = FakeCupy()
     monkeypatch.setitem(sys.modules, "cupy", fake)
-    monkeypatch.setattr(cupy_device, "_modules", {})
+    monkeypatch.setattr(cupy_device, "_shared", defaultdict(Shared))
     monkeypatch.setattr(cupy_device, "_idle", {})
     monkeypatch.setattr(cupy_device, "_lent", Counter())
     monkeypatch.setattr(cupy_device, "installed", lambda: None)

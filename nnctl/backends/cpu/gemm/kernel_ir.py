@@ -21,6 +21,8 @@ WIDE_TILE = {256: (4, 3)}
 """The tile of a last panel of one vector more, where that is packed: a vector by itself has too few sums to be fast."""
 PACK_B_FROM = {512: 200, 256: 24, 128: 100}
 """Rows of C from which a panel of B is packed, by width of the registers: a narrow panel is in lines far apart."""
+PACK_FAR_B_FROM, FAR = 24, 256
+"""Rows of C from which it is packed where rows of B are so many floats apart: what no processor sees coming."""
 PACK_A_FROM = 1 << 18
 """Elements of a transposed A from which it is packed: its columns then lie too far apart for the cache."""
 BLOCK = 512
@@ -55,6 +57,7 @@ def module_text(bits: int) -> str:
     lines = [
         *declared(lanes),
         "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+        "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
         f"@tiles = internal constant [{len(names)} x ptr] [{', '.join(f'ptr @{name}' for name in names)}]",
     ]
     loops = [
@@ -162,7 +165,9 @@ entry:
   %cas = select i1 %is.ta, i64 %cas.ta, i64 1
   %next.row = select i1 %pack.a, i64 %k, i64 %ras
   %cbs = select i1 %is.tb, i64 %ldb, i64 1
-  %many = icmp sge i64 %m, {PACK_B_FROM[bits]}
+  %is.far = icmp sge i64 %ldb, {FAR}
+  %from = select i1 %is.far, i64 {min(PACK_FAR_B_FROM, PACK_B_FROM[bits])}, i64 {PACK_B_FROM[bits]}
+  %many = icmp sge i64 %m, %from
   %lies = xor i1 %is.tb, true
   %packs = and i1 %lies, %many
   %packed = select i1 %packs, ptr %buffer, ptr null

@@ -12,6 +12,8 @@ _ARGUMENTS = (
     "i64 %k, ptr %a, i64 %ras, i64 %cas, ptr %b, i64 %ldb, ptr %c, i64 %ldc, float %alpha, float %beta, i64 %last, "
     "ptr %packed"
 )
+_LINE = 16
+"""Floats of a cache line."""
 Stored: TypeAlias = tuple[str, str, int, str | None]
 """Value, place, lanes and mask of a vector that is stored."""
 
@@ -60,6 +62,11 @@ def tile(rows: int, vectors: int, lanes: int, last: Last, *, packs: bool = False
         parts.append(load(t, t.let("b", f"getelementptr float, ptr {from_b}, i64 {j * lanes}"), n, under))
         if packs:
             store(t, parts[-1], t.let("to", f"getelementptr float, ptr {to}, i64 {j * lanes}"), n)
+    if packs:
+        # Rows of B lie too far apart for the processor to see the next panel coming.
+        for first in range(0, vectors * lanes, _LINE):
+            ahead = t.let("ahead", f"getelementptr float, ptr {from_b}, i64 {vectors * lanes + first}")
+            t.say(f"call void @llvm.prefetch.p0(ptr {ahead}, i32 0, i32 2, i32 1)")
     for i in range(rows):
         place = t.let("a", f"getelementptr float, ptr {bases[i]}, i64 %ka")
         scalar = t.let("s", f"load float, ptr {place}, align 4")

@@ -11,7 +11,7 @@ from nnctl.backends.cpu.codegen.intrinsics import window1
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
-from nnctl.backends.cpu.compiler.marks import compiled
+from nnctl.backends.cpu.compiler.marks import compiled, independent
 from nnctl.backends.cpu.kernels.layout import fill
 from nnctl.plan.plan import Launch
 
@@ -19,9 +19,11 @@ from nnctl.plan.plan import Launch
 @compiled
 def lookup(table: Any, index: Any, out: Any) -> None:
     """out_i ← table[index_i]; out (entries, units)."""
+    units = out.shape[1]
     for i in range(index.size):
-        for j in range(out.shape[1]):
-            out[i, j] = table[index[i], j]
+        row = index[i]
+        for j in independent(units):
+            out[i, j] = table[row, j]
 
 
 @compiled

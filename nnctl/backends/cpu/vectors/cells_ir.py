@@ -22,9 +22,13 @@ PREFIX = "nnctl_"
 
 @dataclass(frozen=True)
 class Pass:
-    """A formula, the names of its scalars, and its arrays: how many gates of each lie between steps, 0 for others."""
+    """Formulas, the names of scalars, and arrays: how many gates of each lie between steps, 0 for others.
 
-    formula: Formula
+    formulas: each goes over all units before the next. A long one would have few units under way at a time, whose
+    operations wait for one another.
+    """
+
+    formulas: tuple[Formula, ...]
     scalars: tuple[str, ...]
     arrays: Mapping[str, int]
 
@@ -75,16 +79,22 @@ def _rnn_relu_back(code: VectorCode, h: Units, of_h: Units, dh: Units, d: Units,
 # -- the long short-term memory ------------------------------------------------------------
 
 
-def _lstm(
+def _lstm_gates(
     code: VectorCode, p: Units, z: Units, before: Units, cell: Units, state: Units, h: Units, c: Units, gates: Units
 ) -> None:
     i, f = code.sigmoid(p[0] + z[0]), code.sigmoid(p[1] + z[1])
     g, o = code.tanh(p[2] + z[2]), code.sigmoid(p[3] + z[3])
+    gates[0], gates[1], gates[2], gates[3] = i, f, g, o
+
+
+def _lstm_state(
+    code: VectorCode, p: Units, z: Units, before: Units, cell: Units, state: Units, h: Units, c: Units, gates: Units
+) -> None:
+    i, f, g, o = (gates.made(k) for k in range(4))
     new = f * before[0] + i * g
     out = o * code.tanh(new)
     cell[0] = c[0] = new
     state[0] = h[0] = out
-    gates[0], gates[1], gates[2], gates[3] = i, f, g, o
 
 
 def _lstm_back(
@@ -108,14 +118,19 @@ def _lstm_back(
 # -- the gated recurrent unit --------------------------------------------------------------
 
 
-def _gru(
+def _gru_gates(
     code: VectorCode, p: Units, bias: Units, z: Units, before: Units, state: Units, h: Units, gates: Units
 ) -> None:
-    r, u = (code.sigmoid(bias[k] + z[k] + p[k]) for k in range(2))
+    gates[0], gates[1] = (code.sigmoid(bias[k] + z[k] + p[k]) for k in range(2))
+
+
+def _gru_state(
+    code: VectorCode, p: Units, bias: Units, z: Units, before: Units, state: Units, h: Units, gates: Units
+) -> None:
     of_state = bias[2] + z[2]
-    n = code.tanh(of_state * r + p[2])
-    state[0] = h[0] = _mixed(code, n, before[0], u)
-    gates[0], gates[1], gates[2], gates[3] = r, u, n, of_state
+    n = code.tanh(of_state * gates.made(0) + p[2])
+    state[0] = h[0] = _mixed(code, n, before[0], gates.made(1))
+    gates[2], gates[3] = n, of_state
 
 
 def _gru_back(
@@ -176,10 +191,14 @@ def _candidate_gradient(
     return du, dn, state * u
 
 
-def _pass(formula: Formula, arrays: str, *scalars: str) -> Pass:
+def _pass(formulas: Formula | tuple[Formula, ...], arrays: str, *scalars: str) -> Pass:
     """A pass over the arrays that the words name; one in a sequence says how many gates it has."""
     words = (word.partition(":") for word in arrays.split())
-    return Pass(formula, scalars, {name: int(gates or 0) for name, _, gates in words})
+    return Pass(
+        formulas if isinstance(formulas, tuple) else (formulas,),
+        scalars,
+        {name: int(gates or 0) for name, _, gates in words},
+    )
 
 
 PASSES = {
@@ -188,10 +207,10 @@ PASSES = {
     "leaky_rnn_tanh": _pass(_leaky_rnn, "p:1 z before state h:1", "leak"),
     "rnn_tanh_back": _pass(_rnn_tanh_back, "h:1 of_h:1 dh d dp:1"),
     "rnn_relu_back": _pass(_rnn_relu_back, "h:1 of_h:1 dh d dp:1"),
-    "lstm_gates": _pass(_lstm, "p:4 z before cell state h:1 c:1 gates:4"),
+    "lstm_gates": _pass((_lstm_gates, _lstm_state), "p:4 z before cell state h:1 c:1 gates:4"),
     # What is c at the next step is `before` at this one.
     "lstm_gates_back": _pass(_lstm_back, "gates:4 c before:1 of_h:1 of_c of_gates dh dc d dp:4"),
-    "gru_gates": _pass(_gru, "p:3 bias z before state h:1 gates:4"),
+    "gru_gates": _pass((_gru_gates, _gru_state), "p:3 bias z before state h:1 gates:4"),
     "gru_gates_back": _pass(_gru_back, "gates:4 before:1 of_h:1 of_gates dh d ds:3 dp:3"),
     "gru_switches": _pass(_gru_switches, "p:3 bias z state kept gates:3"),
     "gru_candidate": _pass(_gru_candidate, "p:3 bias z before state h:1 gates:3"),
@@ -204,5 +223,5 @@ PASSES = {
 def module_text(bits: int) -> str:
     """The module of all passes for vectors of so many bits."""
     lanes = bits // 32
-    functions = [function_of(PREFIX + name, p.formula, p.arrays, p.scalars, lanes) for name, p in PASSES.items()]
+    functions = [function_of(PREFIX + name, p.formulas, p.arrays, p.scalars, lanes) for name, p in PASSES.items()]
     return "\n".join([declarations(lanes), *functions])

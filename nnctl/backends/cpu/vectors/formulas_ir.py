@@ -7,7 +7,7 @@ behind them. Multiply-adds may be fused; nothing is reordered.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
 from nnctl.late import dataclass
@@ -56,6 +56,10 @@ class Units:
         place = self._place(gate)
         self._fetch(place, writing=True)
         self.code.store(value, place)
+
+    def made(self, gate: int) -> Vector:
+        """The value that an earlier formula of the pass has stored: asked for when it was."""
+        return self.code.loaded(self._place(gate))
 
     def _fetch(self, place: str, *, writing: bool) -> None:
         if self.ahead is None or self.code.mask is not None:
@@ -163,8 +167,10 @@ Formula = Callable[..., None]
 """A formula's writer: of its code and of each array, which it indexes by gates."""
 
 
-def function_of(symbol: str, formula: Formula, arrays: Mapping[str, int], scalars: tuple[str, ...], lanes: int) -> str:
-    """The function (units, ahead, scalars…, arrays…) that applies a formula at every unit.
+def function_of(
+    symbol: str, formulas: Sequence[Formula], arrays: Mapping[str, int], scalars: tuple[str, ...], lanes: int
+) -> str:
+    """The function (units, ahead, scalars…, arrays…) that applies formulas at every unit, one after the other.
 
     arrays: of each, how many units lie between steps, 0 where all steps have the same memory. ahead: 1 or −1, the
     way of the scan.
@@ -177,7 +183,7 @@ def function_of(symbol: str, formula: Formula, arrays: Mapping[str, int], scalar
         *(f"ptr %{name}" for name in arrays),
     ]
 
-    def apply(position: str, mask: str | None) -> None:
+    def apply(formula: Formula, position: str, mask: str | None) -> None:
         code = VectorCode(t, lanes, position, mask)
         units = (Units(code, f"%{name}", ahead[gates] if gates else None) for name, gates in arrays.items())
         formula(code, *(code.spread(f"%{name}") for name in scalars), *units)
@@ -188,13 +194,16 @@ def function_of(symbol: str, formula: Formula, arrays: Mapping[str, int], scalar
     t.say(f"%left = urem i64 %units, {lanes}")
     t.say("%whole = sub i64 %units, %left")
     t.say("%none = icmp eq i64 %whole, 0")
-    t.say("br i1 %none, label %rest, label %loop")
-    t.label("loop")
-    t.say("%j = phi i64 [0, %entry], [%j.next, %loop]")
-    apply("%j", None)
-    t.say(f"%j.next = add nuw i64 %j, {lanes}")
-    t.say("%done = icmp eq i64 %j.next, %whole")
-    t.say("br i1 %done, label %rest, label %loop")
+    t.say("br i1 %none, label %rest, label %loop.0")
+    for number, formula in enumerate(formulas):
+        loop, before = f"loop.{number}", f"loop.{number - 1}" if number else "entry"
+        behind = f"loop.{number + 1}" if number + 1 < len(formulas) else "rest"
+        t.label(loop)
+        t.say(f"%j.{number} = phi i64 [0, %{before}], [%next.{number}, %{loop}]")
+        apply(formula, f"%j.{number}", None)
+        t.say(f"%next.{number} = add nuw i64 %j.{number}, {lanes}")
+        t.say(f"%done.{number} = icmp eq i64 %next.{number}, %whole")
+        t.say(f"br i1 %done.{number}, label %{behind}, label %{loop}")
     t.label("rest")
     t.say("%nothing = icmp eq i64 %left, 0")
     t.say("br i1 %nothing, label %exit, label %part")
@@ -203,7 +212,9 @@ def function_of(symbol: str, formula: Formula, arrays: Mapping[str, int], scalar
     one = t.let("one", f"insertelement {wide} poison, i64 %left, i64 0")
     same = t.let("same", f"shufflevector {wide} {one}, {wide} poison, <{lanes} x i32> zeroinitializer")
     numbers = ", ".join(f"i64 {i}" for i in range(lanes))
-    apply("%whole", t.let("mask", f"icmp ult {wide} <{numbers}>, {same}"))
+    mask = t.let("mask", f"icmp ult {wide} <{numbers}>, {same}")
+    for formula in formulas:
+        apply(formula, "%whole", mask)
     t.say("br label %exit")
     t.label("exit")
     t.say("ret void")

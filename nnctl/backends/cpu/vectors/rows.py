@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from nnctl.backends.cpu.codegen.intrinsics import symbol
 from nnctl.backends.cpu.compiler.objects import bind
 from nnctl.backends.cpu.vectors.rows_ir import BEST, EXPONENTIALS, SOFTMAX, SYMBOLS, module_text
+from nnctl.backends.machine import vector_bits
 
 
 @cache
 def load() -> None:
     """Bind the symbols."""
-    bind("rows", module_text, list(SYMBOLS))
+    bind("rows", partial(module_text, vector_bits()), list(SYMBOLS))
 
 
 @symbol(SOFTMAX, load)

@@ -7,29 +7,37 @@ order on every processor, sixteen sums side by side that are then added in pairs
 from __future__ import annotations
 
 from nnctl.backends.cpu.gemm.ir_text import IrText
+from nnctl.backends.cpu.gemm.widths import store_firsts
 from nnctl.backends.cpu.vectors.formulas_ir import Vector, VectorCode, declarations
 
 LANES = 16
 SOFTMAX, EXPONENTIALS, BEST = SYMBOLS = ("nnctl_softmax", "nnctl_exponentials", "nnctl_best")
-_FLOATS, _INDICES, _MASK = f"<{LANES} x float>", f"<{LANES} x i32>", f"<{LANES} x i1>"
+_FLOATS, _INDICES, _MASK, _BITS = f"<{LANES} x float>", f"<{LANES} x i32>", f"<{LANES} x i1>", f"i{LANES}"
 _COUNTED = ", ".join(f"i32 {lane}" for lane in range(LANES))
 _LOWEST = f"<{', '.join(['float 0xFFF0000000000000'] * LANES)}>"
 """−∞ in every lane."""
+_NOT_A_NUMBER = f"<{', '.join(['float 0x7FF8000000000000'] * LANES)}>"
 
 
-def module_text() -> str:
-    """The module of all functions of rows."""
-    return "\n".join([declarations(LANES), _softmax(), _exponentials(), _best()])
+def module_text(bits: int) -> str:
+    """The module of all functions of rows for registers of so many bits."""
+    masks = bits == 512
+    count = f"declare {_BITS} @llvm.cttz.{_BITS}({_BITS}, i1)"
+    return "\n".join(
+        [declarations(LANES), count, _softmax(masks=masks), _exponentials(masks=masks), _best(masks=masks)]
+    )
 
 
 class _Rows:
     """The text of a function (rows, columns, z, …): a loop over rows, in it loops over vectors of a row.
 
-    A row's last vector, of 1 to 16 lanes, is apart and under a mask.
+    A row's last vector, of 1 to 16 lanes, is apart and under a mask. masks: whether to store under one; else in
+    pieces.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, masks: bool) -> None:
         self.text = t = IrText()
+        self._masks = masks
         t.label("entry")
         t.say("%none = icmp sle i64 %rows, 0")
         t.say("%before = sub i64 %columns, 1")
@@ -108,6 +116,24 @@ class _Rows:
         loaded = self.text.let("v", f"call {_FLOATS} @llvm.masked.load.v{LANES}f32.p0({masked})")
         return Vector(self.code(None), loaded)
 
+    def store_last(self, value: Vector, place: str) -> None:
+        """Store the last vector of the row."""
+        if self._masks:
+            self.code(self.mask).store(value, place)
+            return
+        # Of some processors a store under a mask takes as long as ten others.
+        t, block = self.text, self._block
+        t.say(f"%{block}.full = icmp eq i64 %left.wide, {LANES}")
+        t.say(f"br i1 %{block}.full, label %{block}.whole, label %{block}.some")
+        t.label(f"{block}.whole")
+        self.code(None).store(value, place)
+        t.say(f"br label %{block}.stored")
+        t.label(f"{block}.some")
+        store_firsts(t, [(value.register, place)], LANES, "%left.wide", f"{block}.some")
+        t.say(f"br label %{block}.stored")
+        self._block = f"{block}.stored"
+        t.label(self._block)
+
     def moved(self, value: str, kind: str, distance: int) -> str:
         """A vector whose lanes are those `distance` further on, around the end."""
         lanes = ", ".join(f"i32 {(lane + distance) % LANES}" for lane in range(LANES))
@@ -115,16 +141,24 @@ class _Rows:
 
     def largest(self) -> Vector:
         """The largest of a row, in every lane. A NaN is passed over: its difference to anything is one."""
-        (now,) = self.begin("largest", [(_FLOATS, _LOWEST)])
-        code = self.code(None)
-        v, old = self.scores("%largest.j", last=False), Vector(code, now)
-        (found,) = self.last("largest", [code.where("ogt", v, old, v, old).register])
-        v, old = self.scores("%whole", last=True), Vector(code, found)
-        most = code.where("ogt", v, old, v, old)
+        return self.largest_and_spoilt()[0]
+
+    def largest_and_spoilt(self, *, spoilt: bool = False) -> tuple[Vector, Vector]:
+        """The largest of a row, in every lane, and where it is asked for a vector with a NaN if the row has one."""
+        code, carried = self.code(None), [_LOWEST, _LOWEST] if spoilt else [_LOWEST]
+
+        def with_next(v: Vector, now: list[str]) -> list[str]:
+            most = code.where("ogt", v, Vector(code, now[0]), v, Vector(code, now[0]))
+            return [most.register, *(code.where("uno", v, v, v, Vector(code, each)).register for each in now[1:])]
+
+        now = self.begin("largest", [(_FLOATS, first) for first in carried])
+        now = self.last("largest", with_next(self.scores("%largest.j", last=False), now))
+        now = with_next(self.scores("%whole", last=True), now)
+        most = Vector(code, now[0])
         for distance in (8, 4, 2, 1):
             other = Vector(code, self.moved(most.register, _FLOATS, distance))
             most = code.where("ogt", other, most, other, most)
-        return most
+        return most, Vector(code, now[-1])
 
     def sum_of_exponentials(self, largest: Vector, out: str | None) -> Vector:
         """Σ e^(z − largest) of a row, in every lane; the terms are left in `out` if there is one."""
@@ -139,7 +173,8 @@ class _Rows:
                 kept = f"{_MASK} {self.mask}, {_FLOATS} {e.register}, {_FLOATS} zeroinitializer"
                 e = Vector(code, self.text.let("e", f"select {kept}"))
             if out is not None:
-                self.code(self.mask if last else None).store(e, self.place(out, column))
+                place = self.place(out, column)
+                self.store_last(e, place) if last else code.store(e, place)
             return e
 
         (found,) = self.last("terms", [(Vector(code, now) + term("%terms.j", last=False)).register])
@@ -155,9 +190,9 @@ class _Rows:
         self.text.say(f"store float {entry}, ptr {place}, align 4")
 
 
-def _softmax() -> str:
+def _softmax(*, masks: bool) -> str:
     """The function (rows, columns, z, a): a ← e^(z − max)/Σ, row by row."""
-    rows = _Rows()
+    rows = _Rows(masks=masks)
     total = rows.sum_of_exponentials(rows.largest(), "%a")
     code = rows.code(None)
     factor = code.constant(1.0) / total
@@ -166,57 +201,51 @@ def _softmax() -> str:
     code.store(code.loaded(place) * factor, place)
     rows.last("scaled", [])
     place, masked = rows.place("%a", "%whole"), rows.code(rows.mask)
-    masked.store(masked.loaded(place) * factor, place)
+    rows.store_last(masked.loaded(place) * factor, place)
     return rows.finished(SOFTMAX, "ptr %a")
 
 
-def _exponentials() -> str:
+def _exponentials(*, masks: bool) -> str:
     """The function (rows, columns, z, largest, sums): of each row the largest, and Σ e^(z − largest)."""
-    rows = _Rows()
+    rows = _Rows(masks=masks)
     largest = rows.largest()
     rows.keep(largest, "%largest.of")
     rows.keep(rows.sum_of_exponentials(largest, None), "%sums")
     return rows.finished(EXPONENTIALS, "ptr %largest.of, ptr %sums")
 
 
-def _best() -> str:
+def _best(*, masks: bool) -> str:
     """The function (rows, columns, z, best): the first of the largest of each row; a NaN counts as largest."""
-    rows = _Rows()
-    t = rows.text
+    rows = _Rows(masks=masks)
+    t, code = rows.text, rows.code(None)
+    largest, spoilt = rows.largest_and_spoilt(spoilt=True)
+    some = t.let("nans", f"fcmp uno {_FLOATS} {spoilt.register}, {spoilt.register}")
+    any_nan = t.let("any", f"icmp ne {_BITS} {t.let('bits', f'bitcast {_MASK} {some} to {_BITS}')}, 0")
+    # No number equals a NaN, and the first NaN is looked for.
+    wanted = Vector(code, t.let("v", f"select i1 {any_nan}, {_FLOATS} {_NOT_A_NUMBER}, {_FLOATS} {largest.register}"))
 
-    def better(value: str, index: str, than: str, at: str) -> tuple[str, str]:
-        """The better of two, lane by lane: the greater, of equal ones and of two NaNs the one that comes first."""
-        greater = t.let("c", f"fcmp ugt {_FLOATS} {value}, {than}")
-        sound = t.let("c", f"fcmp ord {_FLOATS} {than}, {than}")
-        greater = t.let("c", f"and {_MASK} {greater}, {sound}")
-        less = t.let("c", f"fcmp olt {_FLOATS} {value}, {than}")
-        numbers = t.let("c", f"fcmp ord {_FLOATS} {value}, {value}")
-        worse = t.let("c", f"select {_MASK} {sound}, {_MASK} {less}, {_MASK} {numbers}")
-        earlier = t.let("c", f"icmp ult {_INDICES} {index}, {at}")
-        tied = t.let("c", f"select {_MASK} {worse}, {_MASK} zeroinitializer, {_MASK} {earlier}")
-        taken = t.let("c", f"or {_MASK} {greater}, {tied}")
-        return (
-            t.let("value", f"select {_MASK} {taken}, {_FLOATS} {value}, {_FLOATS} {than}"),
-            t.let("index", f"select {_MASK} {taken}, {_INDICES} {index}, {_INDICES} {at}"),
-        )
+    def hits(column: str, *, last: bool) -> str:
+        v = rows.scores(column, last=last).register
+        equal = t.let("equal", f"fcmp oeq {_FLOATS} {v}, {wanted.register}")
+        nan = t.let("nan", f"fcmp uno {_FLOATS} {v}, {v}")
+        return t.let("bits", f"bitcast {_MASK} {t.let('hit', f'or {_MASK} {equal}, {nan}')} to {_BITS}")
 
-    def indices(column: str) -> str:
-        """Columns of a vector."""
-        narrow = t.let("column", f"trunc i64 {column} to i32")
-        one = t.let("column", f"insertelement {_INDICES} poison, i32 {narrow}, i64 0")
-        same = t.let("column", f"shufflevector {_INDICES} {one}, {_INDICES} poison, {_INDICES} zeroinitializer")
-        return t.let("column", f"add {_INDICES} {same}, <{_COUNTED}>")
-
-    # No column has the number that the search begins with: even −∞ is better.
-    nowhere = f"<{', '.join(['i32 -1'] * LANES)}>"
-    value, index = rows.begin("search", [(_FLOATS, _LOWEST), (_INDICES, nowhere)])
-    found = better(rows.scores("%search.j", last=False).register, indices("%search.j"), value, index)
-    value, index = rows.last("search", list(found))
-    value, index = better(rows.scores("%whole", last=True).register, indices("%whole"), value, index)
-    for distance in (8, 4, 2, 1):
-        value, index = better(rows.moved(value, _FLOATS, distance), rows.moved(index, _INDICES, distance), value, index)
-    entry = t.let("entry", f"extractelement {_INDICES} {index}, i64 0")
-    wide = t.let("entry", f"zext i32 {entry} to i64")
+    t.say("br i1 %short, label %search.last, label %search")
+    t.label("search")
+    t.say("%j = phi i64 [0, %largest.last], [%j.next, %search.on]")
+    here = hits("%j", last=False)
+    t.say(f"br i1 {t.let('found', f'icmp ne {_BITS} {here}, 0')}, label %found, label %search.on")
+    t.label("search.on")
+    t.say(f"%j.next = add nuw i64 %j, {LANES}")
+    t.say(f"br i1 {t.let('done', 'icmp eq i64 %j.next, %whole')}, label %search.last, label %search")
+    t.label("search.last")
+    there = hits("%whole", last=True)
+    t.say("br label %found")
+    t.label("found")
+    at = t.let("at", "phi i64 [%j, %search], [%whole, %search.last]")
+    bits = t.let("bits", f"phi {_BITS} [{here}, %search], [{there}, %search.last]")
+    lane = t.let("lane", f"call {_BITS} @llvm.cttz.{_BITS}({_BITS} {bits}, i1 true)")
+    entry = t.let("entry", f"add i64 {at}, {t.let('lane', f'zext {_BITS} {lane} to i64')}")
     place = t.let("place", "getelementptr i64, ptr %best, i64 %i")
-    t.say(f"store i64 {wide}, ptr {place}, align 8")
+    t.say(f"store i64 {entry}, ptr {place}, align 8")
     return rows.finished(BEST, "ptr %best")

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from nnctl.backends.cuda.bookkeeping import ARRIVED, LIVE, STEP
 from nnctl.backends.cuda.calls import THREADS, Call, Table
 from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.persistent.choice import Grid
+from nnctl.backends.cuda.persistent.joint import JointLaunches, Row
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.backends.cuda.persistent.tasks import Region, tasks_of
 from nnctl.backends.cuda.persistent.text import Layout, PersistentKernel, kernel_of, layout_of
@@ -49,42 +49,47 @@ class PersistentWay:
         return self.kernel.function
 
     @property
-    def blocks(self) -> int:
-        """Blocks of its grid, which wait for one another."""
-        return self.grid.blocks
+    def cooperative(self) -> bool:
+        """True where its blocks must be launched as such that run together: those of a cluster do in any case."""
+        return self.grid.blocks > 1 and not self.grid.cluster
+
+    def rows(self, device: Device) -> int:
+        """Trials, at most, whose chunks one launch has; at least one."""
+        most = self.kernel.most_rows
+        if self.cooperative:
+            together = device.blocks_together(device.load(self.function), THREADS, self.layout.shared)
+            most = min(most, together // self.grid.blocks)
+        return max(1, most)
 
     def steps(self, storage: Mapping[str, Any], device: Device) -> PersistentSteps:
-        """The steps, on a device."""
-        return PersistentSteps(self, storage, device)
+        """The steps of a trial."""
+        return PersistentSteps(self, storage, device, device.shared.joint)
+
+    def steps_apart(self, storages: Sequence[Mapping[str, Any]], device: Device) -> list[PersistentSteps]:
+        """The steps of several, whose chunks are launched together when the first result is asked for."""
+        joint = JointLaunches(by_halves=False)
+        return [PersistentSteps(self, storage, device, joint) for storage in storages]
 
 
 class PersistentSteps(StepsOnDevice):
-    """Steps as one launch of a kernel that runs the whole chunk."""
+    """Steps as a row of a launch that runs the whole chunk. joint: the launches that it is a part of."""
 
-    def __init__(self, way: PersistentWay, storage: Mapping[str, Any], device: Device) -> None:
+    def __init__(self, way: PersistentWay, storage: Mapping[str, Any], device: Device, joint: JointLaunches) -> None:
         super().__init__(way.plan, storage, device)
-        self._grid = way.grid
-        self._shared = way.layout.shared
-        self._regions = way.kernel.regions
+        self.way = way
+        self.joint = joint
+        self.loaded = device.load(way.function)
         self._common = device.empty((max(1, way.layout.common_bytes),), np.uint8)
         self._own = device.empty((max(1, way.grid.blocks * way.layout.own_bytes),), np.uint8)
-        self._loaded = device.load(way.function)
+        joint.add(self)
 
-    def run(self, steps: int) -> None:
+    def run(self, steps: int) -> Row:
         """See `StepsOnDevice`."""
-        memory = self.memory
-        given = [
-            memory.entry(LIVE),
-            np.int32(steps),
-            memory.entry(STEP),
-            memory.entry(ARRIVED),
-            memory.at(self._common),
-            memory.at(self._own),
-            *(memory.at(self._array(region)) for region in self._regions),
-        ]
-        # The blocks of a cluster run together in any case.
-        together = self._grid.blocks > 1 and not self._grid.cluster
-        self.device.launch(self._loaded, self._grid.blocks, THREADS, self._shared, given, cooperative=together)
+        at = self.device.address
+        regions = [at(self._array(region)) for region in self.way.kernel.regions]
+        row = Row(self, (at(self.memory.control), steps, at(self._common), at(self._own), *regions), steps)
+        self.joint.enter(row)
+        return row
 
     def _array(self, region: Region) -> Any:
         memory = self.memory

@@ -1,19 +1,28 @@
-"""The text of a persistent kernel: the units of all tasks, then one kernel that walks through rounds and levels."""
+"""The text of a persistent kernel: the units of all tasks, then one kernel that walks through rounds and levels.
+
+It takes a table of arguments, with a row of addresses and numbers for each trial. The blocks of one number along the
+grid's second axis have one row, and meet among themselves alone: a launch trains as many trials as its table has rows,
+and none of them knows of the others. The table is the kernel's one parameter, so that a row is read from where
+parameters lie, which no barrier makes anybody read again, and takes no registers.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from nnctl.backends.cuda.bookkeeping import ARRIVED, LIVE, STEP
 from nnctl.backends.cuda.codegen.dialect import literal
-from nnctl.backends.cuda.codegen.functions import ELEMENTS, DeviceFunction, Kind, Parameter, Unit, prelude
+from nnctl.backends.cuda.codegen.functions import ELEMENTS, DeviceFunction, Unit, prelude
 from nnctl.backends.cuda.device import UNASKED_SHARED
 from nnctl.backends.cuda.persistent.rounds import Rounds
 from nnctl.backends.cuda.persistent.tasks import Operand, Pointer, Region, Task
 from nnctl.late import dataclass
-from nnctl.ops.shapes import DType
-from nnctl.plan import dtypes
 
+TABLE = 512
+"""Entries of a table of arguments, of 8 bytes each: as much as every device takes as parameters."""
 _ALIGNMENT = 256
 _DEFINED = re.compile(r"^\s*#define (\w+)", re.MULTILINE)
 _GLOBAL_ALONE = re.compile(r"\basm\b|\b__ldg\b")
@@ -77,10 +86,29 @@ class PersistentUnit(Unit):
 
 @dataclass(frozen=True)
 class PersistentKernel:
-    """A persistent kernel and what it is given behind the five numbers and memories that each has: these regions."""
+    """A persistent kernel, and the regions whose addresses a row of its table has behind the first four entries.
+
+    Those are the addresses of the trial's control block, then the steps of its chunk, the addresses of the memory that
+    all of its blocks have in common, and of that which each of them has for itself.
+    """
 
     function: DeviceFunction
     regions: tuple[Region, ...]
+
+    @property
+    def most_rows(self) -> int:
+        """Rows of a table at most."""
+        return TABLE // (_HEAD + len(self.regions))
+
+
+def table_of(rows: Sequence[Sequence[int]]) -> np.void:
+    """The table of arguments with these rows, as a launch is given it. Raises ValueError for more than it has room."""
+    entries = [entry for row in rows for entry in row]
+    if len(entries) > TABLE:
+        raise ValueError(f"{len(entries)} arguments in {len(rows)} rows, and a table has {TABLE}")
+    table = np.array(entries + [0] * (TABLE - len(entries)), np.int64)
+    found: np.void = table.view(f"V{table.nbytes}")[0]
+    return found
 
 
 def kernel_of(name: str, rounds: Rounds, layout: Layout, cluster: int = 0) -> PersistentKernel:
@@ -97,13 +125,8 @@ DEVICE void cluster_barrier() {
 }"""
 
 
-_MEMORIES = (
-    Parameter("steps", "int", pointer=False, written=False, text="int steps"),
-    Parameter("completed", "flag", pointer=True, written=True, text="int* completed"),
-    Parameter("arrived", "flag", pointer=True, written=True, text="int* arrived"),
-    Parameter("common", "uint8", pointer=True, written=True, text="unsigned char* common"),
-    Parameter("own", "uint8", pointer=True, written=True, text="unsigned char* own"),
-)
+_CONTROL, _STEPS, _COMMON, _OWN, _HEAD = range(5)
+"""Places in a row; behind its head come the addresses of regions."""
 
 
 class _Text:
@@ -113,34 +136,40 @@ class _Text:
         self._cluster = cluster
         self._meet = "cluster_barrier();" if cluster else "grid_barrier(gridDim.x, arrived);"
         self._units: dict[Unit, str] = {}
-        self._given: dict[Region, tuple[str, DType]] = {}
+        self._places: dict[Region, int] = {}
+        """By region, its place in a row."""
         self._scratch_is_free = True
 
     def kernel(self, name: str) -> PersistentKernel:
         """See `kernel_of`."""
         ahead, steps = list(self._ahead("0")), list(self._step())
         clustered = f"__cluster_dims__({self._cluster}, 1, 1) " if self._cluster else ""
-        taken = (*_MEMORIES, *(_parameter(given, dtype) for given, dtype in self._given.values()))
+        words = _HEAD + len(self._places)
+        if words > TABLE:
+            raise ValueError(f"the persistent kernel of {name!r} takes {words} arguments, and a table has {TABLE}")
         lines = [
-            f'extern "C" __global__ void {clustered}__launch_bounds__(THREADS, 1) launch_steps(const int* running, '
-            f"{', '.join(p.text for p in taken)}) {{",
+            f"struct Table {{ long long at[{TABLE}]; }};",
+            f'extern "C" __global__ void {clustered}__launch_bounds__(THREADS, 1) '
+            "launch_steps(const __grid_constant__ Table table) {",
             "    extern __shared__ __align__(16) float shared[];",
             f"    float* scratch = shared + {self._layout.scratch // 4};",
-            f"    own += (long long)(blockIdx.x) * {self._layout.own_bytes};",
-            "    int step = 0, last = *running ? steps : 0;",
+            f"    const long long* row = table.at + blockIdx.y * {words};",
+            f"    int *control = (int*)row[{_CONTROL}], *arrived = control + {ARRIVED};",
+            f"    long long own = row[{_OWN}] + (long long)(blockIdx.x) * {self._layout.own_bytes};",
+            f"    int step = 0, last = control[{LIVE}] ? int(row[{_STEPS}]) : 0;",
             *(f"    {line}" for line in ahead),
             *([f"    {self._meet}"] if ahead else []),
             "    for (; step < last; ++step) {",
             *(f"        {line}" for line in steps),
             "    }",
-            "    if (blockIdx.x == 0 && threadIdx.x == 0) *completed = step;",
+            f"    if (blockIdx.x == 0 && threadIdx.x == 0) control[{STEP}] = step;",
             "}",
         ]
         barrier = [_CLUSTER_BARRIER] if self._cluster else []
         units = (_enclosed(unit, space) for unit, space in self._units.items())
         text = "\n".join([prelude(), *barrier, *units, *lines, ""])
         unit = PersistentUnit(f"the persistent kernel of {name!r}", text)
-        return PersistentKernel(DeviceFunction("steps", unit, taken, self._cluster), tuple(self._given))
+        return PersistentKernel(DeviceFunction("steps", unit, (), self._cluster), tuple(self._places))
 
     def _step(self) -> Iterator[str]:
         last = len(self._rounds.levels) - 1
@@ -241,18 +270,14 @@ class _Text:
         if region in layout.own:
             return f"({element}*)(own + {layout.own[region]})"
         if region in self._rounds.alternating:
-            return f"({element}*)(common + {layout.common[region]} + {step} % 2 * {_aligned(region.bytes, _ALIGNMENT)})"
+            place = f"{layout.common[region]} + {step} % 2 * {_aligned(region.bytes, _ALIGNMENT)}"
+            return f"({element}*)(row[{_COMMON}] + {place})"
         if region in layout.common:
-            return f"({element}*)(common + {layout.common[region]})"
-        name, _ = self._given.setdefault(region, (f"p{len(self._given)}", pointer.dtype))
+            return f"({element}*)(row[{_COMMON}] + {layout.common[region]})"
+        entry = self._places.setdefault(region, _HEAD + len(self._places))
         if region.place in ("feed", "kept"):
-            return f"({name} + (long long)({step}) * {region.bytes // dtypes.element(pointer.dtype).bytes})"
-        return name
-
-
-def _parameter(name: str, dtype: DType) -> Parameter:
-    kind: Kind = dtype
-    return Parameter(name, kind, pointer=True, written=True, text=f"{ELEMENTS[dtype]}* {name}")
+            return f"({element}*)(row[{entry}] + (long long)({step}) * {region.bytes})"
+        return f"({element}*)row[{entry}]"
 
 
 def _enclosed(unit: Unit, space: str) -> str:

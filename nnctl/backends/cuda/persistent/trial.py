@@ -1,4 +1,7 @@
-"""The trial of several ways to run a plan: the fastest, found by running the beginning of a long chunk."""
+"""The trial of several ways to run a plan: the fastest, found by running the beginning of a long chunk.
+
+All trials of a sweep that share a plan in one process share the choice, too: one of them makes it for all.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +18,27 @@ from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.memory import Entries
 from nnctl.plan.plan import Plan
 
+Feeds = Mapping[str, NDArray[Any] | Entries]
+
 
 class Way(Protocol):
     """A way to run the steps of a plan."""
 
     @property
+    def plan(self) -> Plan: ...
+
+    @property
     def function(self) -> DeviceFunction | None:
         """The kernel that is compiled for this plan alone; None without one."""
 
-    @property
-    def blocks(self) -> int:
-        """Blocks that hold a multiprocessor each as long as a chunk lasts; 0 where none does."""
+    def rows(self, device: Device) -> int | None:
+        """Those, at most, whose chunks one launch has; None where everybody's are launched beside each other's."""
 
     def steps(self, storage: Mapping[str, Any], device: Device) -> StepsOnDevice:
         """The steps over a storage."""
+
+    def steps_apart(self, storages: Sequence[Mapping[str, Any]], device: Device) -> Sequence[StepsOnDevice]:
+        """The steps over some storages, which nobody else's chunks are launched with."""
 
 
 _STEPS = 32
@@ -37,80 +47,102 @@ _TIMES = 3
 """Runs of each way; the fastest counts, and the first one warms up."""
 _WORTH = 0.3
 """Seconds after the first long chunk from which on a kernel is worth compiling, which takes as long as some of them."""
+_MORE = 2
+"""Times those that shared the device when a choice was made, beyond which it is made anew."""
 
 
-def fastest_steps(plan: Plan, storage: Mapping[str, Any], device: Device, ways: Sequence[Way]) -> Executable:
-    """The steps of a plan by the fastest of these ways. The first of them runs what comes before the trial."""
-    return FastestSteps(plan, storage, device, ways) if len(ways) > 1 else ways[0].steps(storage, device)
+class Choice:
+    """The choice among ways to run a plan. Results are the same whichever it is.
+
+    ways: the first of them is taken until a chunk is long enough for the trial and the kernels of the others are
+    there, which are compiled beside. way: the one that is taken now.
+    """
+
+    def __init__(self, ways: Sequence[Way]) -> None:
+        self.ways = ways
+        self.way = ways[0]
+        self._sharers = 0
+        self._first_long: float | None = None
+
+    def load(self, storage: Mapping[str, Any], device: Device) -> Executable:
+        """The steps over a storage by the way that is taken, now and later."""
+        return FastestSteps(self, storage, device) if len(self.ways) > 1 else self.way.steps(storage, device)
+
+    def make(self, storage: Mapping[str, Any], device: Device, feeds: Feeds, steps: int) -> None:
+        """Choose by a trial on the beginning of a chunk, where it is long enough and the trial is due.
+
+        The trial changes nothing: it runs on copies of what the plan changes.
+        """
+        if steps >= _STEPS and device.sharers > _MORE * self._sharers and self._ready(device):
+            beginning = {key: array[:_STEPS] for key, array in feeds.items()}
+            self._sharers = device.sharers
+            self.way = min(self.ways, key=lambda way: _seconds(way, storage, device, beginning))
+
+    def _ready(self, device: Device) -> bool:
+        """True where nobody has to wait for a compiler."""
+        now = time.monotonic()
+        if self._first_long is None:
+            self._first_long = now
+        return self.compiled(device, begin=now - self._first_long >= _WORTH)
+
+    def compiled(self, device: Device, *, begin: bool) -> bool:
+        """True once the kernels are there that the trial needs. begin: whether to have them compiled beside else."""
+        kernels = [way.function for way in self.ways[1:] if way.function is not None]
+        ready = [device.ready(kernel, begin=begin) for kernel in kernels]
+        return all(ready)
 
 
 class FastestSteps:
-    """An `Executable` by the fastest of several ways. Results are the same whichever it is.
+    """An `Executable` by the way that a choice takes."""
 
-    ways: the first of them runs chunks until one is long enough for the trial and the kernels of the others are there,
-    which are compiled beside. The trial changes nothing: it runs on copies of what the plan changes.
-    """
-
-    def __init__(self, plan: Plan, storage: Mapping[str, Any], device: Device, ways: Sequence[Way]) -> None:
-        self.plan = plan
+    def __init__(self, choice: Choice, storage: Mapping[str, Any], device: Device) -> None:
+        self.choice = choice
         self._storage = storage
         self._device = device
-        self._ways = ways
-        self._steps = ways[0].steps(storage, device)
-        self._tried = False
-        self._first_long: float | None = None
+        self._way = choice.way
+        self._steps = self._way.steps(storage, device)
 
     @property
     def chosen(self) -> StepsOnDevice:
         """The steps of the way that chunks are run by now."""
         return self._steps
 
-    def start(self, feeds: Mapping[str, NDArray[Any] | Entries], steps: int) -> ChunkInFlight:
+    def start(self, feeds: Feeds, steps: int) -> ChunkInFlight:
         """See `Executable` in the contract."""
-        if not self._tried and steps >= _STEPS and not self._steps.in_flight and self._ready():
-            fastest = min(range(len(self._ways)), key=self._times(feeds).__getitem__)
-            if fastest:
-                self._steps = self._ways[fastest].steps(self._storage, self._device)
-            self._tried = True
+        if not self._steps.in_flight:
+            self.choice.make(self._storage, self._device, feeds, steps)
+            if self._way is not self.choice.way:
+                self._way = self.choice.way
+                self._steps = self._way.steps(self._storage, self._device)
         return self._steps.start(feeds, steps)
 
-    def _ready(self) -> bool:
-        """True where nobody has to wait for a compiler."""
-        now = time.monotonic()
-        if self._first_long is None:
-            self._first_long = now
-        return self.compiled(begin=now - self._first_long >= _WORTH)
-
     def compiled(self, *, begin: bool) -> bool:
-        """True once the kernels are there that the trial needs. begin: whether to have them compiled beside else."""
-        kernels = [way.function for way in self._ways[1:] if way.function is not None]
-        ready = [self._device.ready(kernel, begin=begin) for kernel in kernels]
-        return all(ready)
+        """See `Choice`."""
+        return self.choice.compiled(self._device, begin=begin)
 
-    def _times(self, feeds: Mapping[str, NDArray[Any] | Entries]) -> list[float]:
-        """Seconds of each way on the first steps of a chunk, when all who share the device go it."""
-        beginning = {key: array[:_STEPS] for key, array in feeds.items()}
-        return [self._seconds(way, beginning) * self._turns(way) for way in self._ways]
 
-    def _turns(self, way: Way) -> float:
-        """The factor by which a chunk takes longer where everybody's blocks are to find a multiprocessor."""
-        return max(1.0, self._device.sharers * way.blocks / self._device.multiprocessors)
+def _seconds(way: Way, storage: Mapping[str, Any], device: Device, feeds: Feeds) -> float:
+    """Seconds of a way on some steps, when all who share the device go it."""
+    changed = _changed(way.plan)
+    together = way.rows(device)
+    rows = min(device.sharers, together or 1, _with_room(way.plan, storage, changed, device))
+    copies = [
+        {key: device.upload(device.download(array)) if key in changed else array for key, array in storage.items()}
+        for _ in range(rows)
+    ]
+    steps = way.steps_apart(copies, device)
+    times = []
+    for _ in range(_TIMES):
+        pending = [each.start(feeds, _STEPS) for each in steps]
+        times.append(max(each.result().seconds or 0.0 for each in pending))
+    turns = 1 if together is None else -(-device.sharers // rows)
+    return turns * min(times)
 
-    def _seconds(self, way: Way, feeds: Mapping[str, NDArray[Any] | Entries]) -> float:
-        device, changed = self._device, _changed(self.plan)
-        copies = {
-            key: device.upload(device.download(array)) if key in changed else array
-            for key, array in self._storage.items()
-        }
-        steps = way.steps(copies, device)
-        times = []
-        for _ in range(_TIMES):
-            first = device.mark()
-            pending = steps.start(feeds, _STEPS)
-            last = device.mark()
-            pending.result()
-            times.append(device.seconds(first, last))
-        return min(times)
+
+def _with_room(plan: Plan, storage: Mapping[str, Any], changed: set[str], device: Device) -> int:
+    """The copies that there is memory for beside all else; at least one."""
+    each: int = plan.arena_bytes + sum(storage[key].nbytes for key in changed)
+    return max(1, device.memory_left() // (2 * max(1, each)))
 
 
 def _changed(plan: Plan) -> set[str]:

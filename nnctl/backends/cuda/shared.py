@@ -1,0 +1,60 @@
+"""State that the streams of a device have in common within a process: trials of a sweep that are alike share it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnctl.backends.cuda.persistent.joint import JointLaunches
+from nnctl.backends.cuda.persistent.trial import Choice, Way
+from nnctl.backends.host_arrays import lies_still
+from nnctl.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from nnctl.backends.cuda.device import Device
+
+_MOST = 32
+"""Plans whose choices are kept, those that were asked for last: of the nets that a process keeps some each."""
+
+
+class Shared:
+    """Launches, choices and examples that several streams of one device share.
+
+    modules: on the device, by the text of their units. joint: the launches whose rows are chunks of several trials.
+    """
+
+    def __init__(self) -> None:
+        self.modules: dict[str, Any] = {}
+        self.joint = JointLaunches()
+        self._choices: OrderedDict[Hashable, Choice] = OrderedDict()
+        self._examples: dict[int, tuple[ref[NDArray[Any]], Any, Device, Any]] = {}
+
+    def choice(self, plan: Plan, how: Hashable, ways: Callable[[], Sequence[Way]]) -> Choice:
+        """The choice among ways to run a plan, by the plan itself and how it is to be run. Raises as `ways` does."""
+        # What is kept holds the plan, so that its identity stays its own.
+        key = (id(plan), how)
+        found = self._choices.pop(key, None) or Choice(ways())
+        self._choices[key] = found
+        if len(self._choices) > _MOST:
+            self._choices.popitem(last=False)
+        return found
+
+    def to_read(self, array: NDArray[Any], device: Device) -> Any:
+        """A copy of an array that nobody changes. It lies there once for all streams, as long as the array is there."""
+        if not isinstance(array, np.ndarray) or not lies_still(array):
+            return device.upload(array)
+        number = id(array)
+        if number not in self._examples:
+            placed = device.upload(array)
+            gone = ref(array, lambda _: self._examples.pop(number, None))
+            self._examples[number] = (gone, placed, device, device.mark())
+            return placed
+        _, placed, first, there = self._examples[number]
+        if first is not device:
+            device.wait_for(there)
+        return placed

@@ -1,0 +1,268 @@
+"""Trials as the rows of one launch: each is to the bit what it is alone, whoever it is launched with."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.cuda.emulator import AT_ONCE, EmulatedDevice, compiler
+from backends.cuda.stream_double import Stream
+from backends.spec_steps import FOLDER, SpecSteps, spec_steps
+from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.persistent import trial as trial_of_ways
+from nnctl.backends.cuda.persistent.choice import Grid, complete
+from nnctl.backends.cuda.persistent.steps import PersistentSteps, PersistentWay
+from nnctl.backends.cuda.persistent.text import TABLE, table_of
+from nnctl.backends.cuda.shared import Shared
+from nnctl.errors import DeviceLost
+from nnctl.graph import interface
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++ 12"),
+]
+
+CHUNKS = ((5, 3, 4), (4, 4, 4), (7, 5), (6, 2, 4), (5,))
+"""Of each trial. The third diverges in its first chunk; the last ends early."""
+DIVERGES = 2
+
+
+def way_of(name: str, grid: Grid) -> tuple[PersistentWay, SpecSteps]:
+    spec = spec_steps(FOLDER / f"{name}.yaml", 4, 20)
+    plan = CudaBackend(EmulatedDevice()).plan(spec.network.training_step, spec.sizes)
+    calls = calls_of(plan)
+    assert complete(calls)
+    return PersistentWay(plan, calls, grid), spec
+
+
+@dataclass
+class Trial:
+    """A trial under way, and what it has given so far."""
+
+    device: Stream
+    storage: dict[str, Any]
+    steps: PersistentSteps
+    feeds: dict[str, Any]
+    chunks: list[int]
+    done: int
+    found: list[Any]
+
+    def start(self) -> Any:
+        count = self.chunks.pop(0)
+        pending = self.steps.start({k: v[self.done : self.done + count] for k, v in self.feeds.items()}, count)
+        self.done += count
+        return pending
+
+    def land(self, pending: Any) -> None:
+        result = pending.result()
+        assert pending.result() is result
+        self.found.append((result.completed, {name: array.tobytes() for name, array in result.outputs.items()}))
+        if sum(completed for completed, _ in self.found) < self.done:
+            self.chunks.clear()
+
+    def bits(self) -> Any:
+        return self.found, {name: self.device.download(array).tobytes() for name, array in self.storage.items()}
+
+
+def trials_of(numbers: Sequence[int], way: PersistentWay, spec: SpecSteps, shared: Shared, order: int) -> list[Trial]:
+    """Trials of different rates, seeds and first weights, each in a stream of its own."""
+    found = []
+    for number in numbers:
+        rng = np.random.default_rng(number)
+        stored = {
+            key: array + rng.normal(0.0, 0.1, array.shape).astype(np.float32)
+            if key in spec.network.structure.parameters
+            else array
+            for key, array in spec.storage.items()
+        }
+        if interface.SEED in stored:
+            stored[interface.SEED] = stored[interface.SEED] + number
+        feeds = dict(spec.feeds(12))
+        feeds["learning_rate"] = feeds["learning_rate"] * np.float32(1 + number)
+        if number == DIVERGES:
+            feeds["learning_rate"][1] = np.nan
+        device = Stream(f"{number}", [], shared, order)
+        storage = {key: device.upload(array) for key, array in stored.items()}
+        found.append(Trial(device, storage, way.steps(storage, device), feeds, list(CHUNKS[number]), 0, []))
+    return found
+
+
+def together(trials: Sequence[Trial]) -> list[Any]:
+    """All of them to their ends, as a process drives them: each in turn lands its chunk and begins the next."""
+    under_way: dict[int, Any] = {}
+    while any(trial.chunks for trial in trials) or under_way:
+        for number, trial in enumerate(trials):
+            if number in under_way:
+                trial.land(under_way.pop(number))
+            if trial.chunks:
+                under_way[number] = trial.start()
+    return [trial.bits() for trial in trials]
+
+
+@pytest.mark.parametrize(
+    ("name", "grid", "order"),
+    [
+        ("xor", Grid(1), 0),
+        ("xor", Grid(3), 5),
+        ("dropout", Grid(2), 1),
+        ("book/ch1-30", Grid(3), 0),
+        ("book/ch1-30", Grid(3, cluster=True), 3),
+        ("sine", Grid(5), 1),
+    ],
+)
+def test_rows_of_one_launch_are_to_the_bit_what_each_trial_is_alone(name: str, grid: Grid, order: int) -> None:
+    way, spec = way_of(name, grid)
+    shared = Shared()
+    trials = trials_of(range(len(CHUNKS)), way, spec, shared, order)
+    found = together(trials)
+    rows = [rows for trial in trials for rows in trial.device.launched]
+    assert max(rows) >= min(3, AT_ONCE // grid.blocks)
+    assert sum(rows) == sum(len(trial.found) for trial in trials)
+    assert found[DIVERGES][0][0][0] == 2
+    for number in range(len(CHUNKS)):
+        alone = trials_of([number], way, spec, Shared(), 0)
+        assert together(alone) == [found[number]], number
+        assert set(alone[0].device.launched) == {1}
+
+
+def test_streams_wait_for_one_another_around_a_launch() -> None:
+    """Without it a launch reads what nobody has put there yet, and a result is read before it is made."""
+    way, spec = way_of("xor", Grid(1))
+    alone = [together(trials_of([number], way, spec, Shared(), 0))[0] for number in (0, 1, 3)]
+    for waits in (True, False):
+        trials = trials_of((0, 1, 3), way, spec, Shared(), 0)
+        for trial in trials:
+            trial.device.waits = waits
+        assert (together(trials) == alone) == waits
+
+
+def started(trials: Sequence[Trial], *counts: int) -> list[Any]:
+    """A chunk of each trial, of so many steps."""
+    for trial, count in zip(trials, counts, strict=True):
+        trial.chunks[:0] = [count]
+    return [trial.start() for trial in trials]
+
+
+def launches(trials: Sequence[Trial]) -> list[int]:
+    return sorted(rows for trial in trials for rows in trial.device.launched)
+
+
+def test_rows_wait_until_half_of_the_trials_have_come_or_a_result_is_asked_for() -> None:
+    way, spec = way_of("xor", Grid(1))
+    trials = trials_of((0, 1, 3, 4), way, spec, Shared(), 0)
+    first = started(trials[:1], 4)
+    assert launches(trials) == []
+    second = started(trials[1:2], 4)
+    assert launches(trials) == [2]
+    third = started(trials[2:3], 4)
+    assert launches(trials) == [2]
+    for each, pending in zip(trials, first + second + third, strict=False):
+        each.land(pending)
+    assert launches(trials) == [1, 2]
+    # Who has ended is waited for no longer.
+    del trials[2:], each, pending, first, second, third
+    gc.collect()
+    for pending in started(trials[:1], 2):
+        assert launches(trials) == [1, 2]
+        trials[0].land(pending)
+
+
+def test_a_short_chunk_waits_for_no_long_one() -> None:
+    way, spec = way_of("xor", Grid(1))
+    trials = trials_of((0, 1, 2, 3, 4), way, spec, Shared(), 0)
+    for trial in trials:
+        trial.device.shared.joint._by_halves = False
+    pending = started(trials, 1, 7, 4, 6, 1)
+    for trial, each in zip(trials, pending, strict=True):
+        trial.land(each)
+    assert launches(trials) == [2, 3]
+    # The clock counts pieces of work, of which a launch is one: each row has its share by its steps.
+    seconds = [each.result().seconds for each in pending]
+    assert seconds == [1.0, 1.0, 4 / 7, 6 / 7, 1.0]
+
+
+def test_a_launch_that_fails_fails_for_each_of_its_rows_and_for_nobody_else() -> None:
+    way, spec = way_of("xor", Grid(1))
+    trials = trials_of((0, 1, 3), way, spec, Shared(), 0)
+
+    def lost(*_: Any) -> None:
+        raise DeviceLost("the device is lost")
+
+    launch = trials[0].device.launch
+    trials[0].device.launch = lost  # type: ignore[method-assign]
+    pending = started(trials, 2, 2, 2)
+    for trial, each in zip(trials[:2], pending, strict=False):
+        with pytest.raises(DeviceLost):
+            each.result()
+        assert not trial.steps.in_flight
+    trials[2].land(pending[2])
+    trials[0].device.launch = launch  # type: ignore[method-assign]
+    assert trials[2].found[0][0] == 2
+    for trial, each in zip(trials, started(trials, 2, 2, 2), strict=True):
+        trial.land(each)
+
+
+def test_a_launch_has_as_many_rows_as_run_at_the_same_time_and_as_a_table_has_room_for() -> None:
+    way, _ = way_of("xor", Grid(3))
+    device = EmulatedDevice()
+    assert way.rows(device) == AT_ONCE // 3
+    words = 4 + len(way.kernel.regions)
+    assert way_of("xor", Grid(1))[0].rows(device) == way.kernel.most_rows == TABLE // words
+    assert len(table_of([[1] * words] * way.kernel.most_rows).tobytes()) == 8 * TABLE
+    with pytest.raises(ValueError, match="and a table has 512"):
+        table_of([[1] * words] * (way.kernel.most_rows + 1))
+
+
+def test_trials_that_share_a_plan_share_its_ways_and_the_choice_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial_of_ways, "_STEPS", 2)
+    spec = spec_steps(FOLDER / "xor.yaml", 4, 20)
+    shared, made = Shared(), list[Any]()
+
+    def seconds(way: Any, *_: Any) -> float:
+        made.append(way)
+        return 0.0 if isinstance(way, PersistentWay) else 1.0
+
+    monkeypatch.setattr(trial_of_ways, "_seconds", seconds)
+    devices = [EmulatedDevice(shared=shared) for _ in range(3)]
+    plan = CudaBackend(devices[0]).plan(spec.network.training_step, spec.sizes)
+    loaded = []
+    for device in devices:
+        storage = {key: device.upload(array) for key, array in spec.storage.items()}
+        loaded.append(CudaBackend(device, persistent=None).load(plan, storage))
+        loaded[-1].start(spec.feeds(2), 2).result()
+    ways = len(loaded[0].choice.ways)
+    assert len(made) == ways
+    assert len({id(each.choice) for each in loaded}) == 1
+    assert all(isinstance(each.chosen, PersistentSteps) for each in loaded)
+    # Of many more another way may be the fastest.
+    for sharers, times in ((2, 1), (3, 2), (6, 2), (7, 3)):
+        for device in devices:
+            device.sharers = sharers
+        loaded[0].start(spec.feeds(2), 2).result()
+        assert len(made) == times * ways
+    # Another wish has ways of its own.
+    CudaBackend(devices[0], persistent=False).load(plan, storage)
+    assert len(shared._choices) == 2
+
+
+def test_examples_that_nobody_changes_are_on_the_device_once() -> None:
+    shared = Shared()
+    one, other = (Stream(name, [], shared) for name in "ab")
+    examples = np.arange(6, dtype=np.float32)
+    placed = CudaBackend(one).to_read(examples)
+    assert CudaBackend(other).to_read(examples) is placed
+    # The other stream reads them when they are there.
+    copy = other.empty((6,), np.float32)
+    other.copy(copy, placed)
+    np.testing.assert_array_equal(other.download(copy), examples)
+    assert CudaBackend(one).to_read(examples + 0) is not placed
+    assert CudaBackend(one).to_device(examples) is not placed
+    del examples
+    gc.collect()
+    assert not shared._examples
