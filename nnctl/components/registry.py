@@ -84,7 +84,7 @@ class Component:
 
     def __init__(self, **values: Any) -> None:
         """Values of its fields. Raises TypeError for one that is missing, or unknown."""
-        for field in _fields_of(type(self)):
+        for field in _fields_of(cast(Any, type(self))):
             if field.name in values:
                 value = values.pop(field.name)
             elif field.default is not MISSING:

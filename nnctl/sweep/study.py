@@ -24,7 +24,7 @@ from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, spec_to_dict
 from nnctl.spec.yaml.tree import MappingNode
-from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
+from nnctl.sweep.combinations import combinations_asked, drawn, listed, runs, runs_of_each
 from nnctl.sweep.earlier_study import read_known
 from nnctl.sweep.formula import Formula
 from nnctl.sweep.learning import require_package
@@ -219,6 +219,9 @@ def read_study(
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
+    if (asked := combinations_asked(sweep)) > combinations:
+        words = "of %s combinations only %s differ, and none is tried twice; --seeds trains each several times"
+        _LOGGER.info(words, f"{asked:,}", f"{combinations:,}")
     if study.count > _MANY and not study.learns:
         _LOGGER.info("checking the settings of %s trials, which takes a while", f"{study.count:,}")
     require_sound(base, study.unsure(), loaded, space)
@@ -250,7 +253,10 @@ def _known(
 def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Point], int]:
     """The points of a study, as `Study` has them, and the number of its combinations. Raises UsageError, SpecError."""
     if isinstance(sweep.sampler, LearningSampler):
-        return [point for index in range(_SAMPLES) for point in drawn(space, sweep, seed, index)], sweep.trials or 1
+        asked = sweep.trials or 1
+        most = space.most_points(asked)
+        points = [point for index in range(_SAMPLES) for point in drawn(space, sweep, seed, index)]
+        return points, asked if most is None else most
     points = listed(space, sweep, seed)
     return points, len(points)
 
