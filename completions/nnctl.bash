@@ -167,7 +167,7 @@ _nnctl_value() {
     "gradcheck -h") echo 'flag' ;;
     "parity --set") echo 'setting' ;;
     "parity --backend") echo 'backend' ;;
-    "parity --against") echo 'free' ;;
+    "parity --against") echo 'backend' ;;
     "parity --steps") echo 'free' ;;
     "parity --batch") echo 'free' ;;
     "parity --seed") echo 'free' ;;
@@ -281,10 +281,10 @@ _nnctl_value() {
     "bench --help") echo 'flag' ;;
     "bench -h") echo 'flag' ;;
     "sweep --grid") echo 'setting' ;;
-    "sweep --space") echo 'free' ;;
+    "sweep --space") echo 'setting' ;;
     "sweep --trials") echo 'free' ;;
-    "sweep --sampler") echo 'free' ;;
-    "sweep --pruner") echo 'free' ;;
+    "sweep --sampler") echo 'sampler' ;;
+    "sweep --pruner") echo 'pruner' ;;
     "sweep --seeds") echo 'free' ;;
     "sweep --folds") echo 'free' ;;
     "sweep --monitor") echo 'free' ;;
@@ -295,9 +295,9 @@ _nnctl_value() {
     "sweep --on") echo 'free' ;;
     "sweep --set") echo 'setting' ;;
     "sweep --out") echo 'directory' ;;
-    "sweep --from") echo 'free' ;;
+    "sweep --from") echo 'file' ;;
     "sweep --from-study") echo 'free' ;;
-    "sweep --export") echo 'free' ;;
+    "sweep --export") echo 'file' ;;
     "sweep --quiet") echo 'flag' ;;
     "sweep -q") echo 'flag' ;;
     "sweep --help") echo 'flag' ;;
@@ -305,7 +305,7 @@ _nnctl_value() {
     "sweep show --format") echo 'words table jsonl csv' ;;
     "sweep show --limit") echo 'free' ;;
     "sweep show --csv") echo 'file' ;;
-    "sweep show --export") echo 'free' ;;
+    "sweep show --export") echo 'file' ;;
     "sweep show --force") echo 'flag' ;;
     "sweep show --quiet") echo 'flag' ;;
     "sweep show -q") echo 'flag' ;;
@@ -349,16 +349,16 @@ _nnctl_argument() {
     "init 0") echo 'file' ;;
     "train 0") echo 'spec' ;;
     "show "*) echo 'directory' ;;
-    "runs 0") echo 'free' ;;
-    "runs list 0") echo 'free' ;;
-    "runs diff 0") echo 'free' ;;
-    "runs diff 1") echo 'free' ;;
-    "runs best 0") echo 'free' ;;
+    "runs 0") echo 'directory' ;;
+    "runs list 0") echo 'directory' ;;
+    "runs diff 0") echo 'directory' ;;
+    "runs diff 1") echo 'directory' ;;
+    "runs best 0") echo 'directory' ;;
     "evaluate "*) echo 'directory' ;;
     "predict 0") echo 'directory' ;;
     "predict "*) echo 'file' ;;
     "export 0") echo 'directory' ;;
-    "export 1") echo 'free' ;;
+    "export 1") echo 'file' ;;
     "gradcheck 0") echo 'spec' ;;
     "parity 0") echo 'spec' ;;
     "inspect 0") echo 'spec' ;;
@@ -370,7 +370,7 @@ _nnctl_argument() {
     "plot augment 0") echo 'spec' ;;
     "plot graph 0") echo 'spec' ;;
     "explain 0") echo 'spec component' ;;
-    "trace 0") echo 'free' ;;
+    "trace 0") echo 'spec' ;;
     "bench 0") echo 'spec' ;;
     "sweep 0") echo 'spec' ;;
     "sweep show 0") echo 'directory' ;;
@@ -490,7 +490,7 @@ _nnctl_values() {
         ;;
     file) compgen -f -- "$current" ;;
     directory) compgen -d -- "$current" ;;
-    setting | path | backend | source | augmentation | component)
+    setting | path | backend | source | augmentation | component | pruner | sampler)
         "${COMP_WORDS[0]}" complete "$1" ${spec:+--spec="$spec"} -- "$current" 2>/dev/null | cut -f1
         ;;
     esac

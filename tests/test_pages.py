@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -172,7 +173,11 @@ def test_every_command_of_a_page_runs(
                     assert words[0] == "nnctl", f"{page}: only nnctl can be run here: {line}"
                     *words, file = [*words[1:-2], words[-1]] if words[-2] == ">" else [*words[1:], ""]
                     capsys.readouterr()
-                    code = main(words)
+                    with monkeypatch.context() as terminal:
+                        if words[0] == "show":
+                            # Curves are drawn nowhere else.
+                            terminal.setattr(sys.stdout, "isatty", lambda: True)
+                        code = main(words)
                     out, err = capsys.readouterr()
                     assert code == 0, f"{page}: {line}\n{err}"
                     if file:

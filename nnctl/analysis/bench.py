@@ -16,7 +16,7 @@ from nnctl.backends.registry import choose_backend, likely
 from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
 from nnctl.engine.memory import require_for_training
-from nnctl.errors import RunError
+from nnctl.errors import RunError, UsageError
 from nnctl.graph import interface
 from nnctl.graph.network import Network
 from nnctl.late import dataclass
@@ -92,6 +92,13 @@ def bench(
     threads: at most; the spec's, or one a core, if None. Raises UsageError where the
     backend cannot run the net, and RunError where the cost of random examples is not finite.
     """
+    component = likely(spec.backend, backend)
+    if threads is not None and component.sharing(threads) is component:
+        raise UsageError(
+            f"--threads: says nothing to the backend {component.type}, which divides no step among threads"
+        )
+    if retune and not component.measures:
+        raise UsageError(f"--retune: says nothing to the backend {component.type}, which measures no choices")
     network = Network(spec, signature)
     given = spec.schedule.batch_size
     size = batch or (given if isinstance(given, int) else 32)

@@ -114,8 +114,8 @@ class GradientCheck:
         for name in self._trained:
             yield self._check(name, numeric, samples, limit, eps, noise + self._rounding[name])
 
-    def curve(self, exponents: Sequence[float], *, samples: int = 20) -> Iterator[CurvePoint]:
-        """The V-curve: truncation error falls with eps, rounding error rises."""
+    def curve(self, exponents: Sequence[float], *, samples: int | None = 20) -> Iterator[CurvePoint]:
+        """The V-curve: truncation error falls with eps, rounding error rises. samples: as in `run`."""
         for exponent in exponents:
             eps = 10.0**exponent
             numeric = self._central(eps)

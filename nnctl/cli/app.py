@@ -13,6 +13,7 @@ from nnctl import __version__
 from nnctl.cli import BROKEN_PIPE
 from nnctl.cli.empty_paths import require_paths
 from nnctl.cli.former import require_present_names
+from nnctl.cli.plain import take_plainly
 
 COMMANDS = (
     "init",
@@ -90,7 +91,7 @@ def command(arguments: Sequence[str] = ()) -> Any:
             app.add_typer(module.app, name=name)
         else:
             app.command(name=name, hidden=name in HIDDEN)(getattr(module, name))
-    return typer.main.get_command(app)
+    return take_plainly(typer.main.get_command(app))
 
 
 def _print_version(requested: bool) -> None:

@@ -30,9 +30,11 @@ def doctor(
     """
     from dataclasses import asdict
 
+    from nnctl.cli.modes import refuse
     from nnctl.cli.printing import print_rows
 
     if spec is None:
+        refuse("the machine", {"--set": set_}, "give a spec, whose values it overrides")
         from nnctl.backends.contract import Finding
         from nnctl.backends.report import report
         from nnctl.data.stored.folder import cache_root, entries

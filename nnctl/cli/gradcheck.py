@@ -13,12 +13,17 @@ def gradcheck(
     spec: SpecArgument,
     set_: Overrides = None,
     method: Annotated[
-        str, typer.Option("--method", metavar="complex|central", help="The complex step, or central differences.")
-    ] = "complex",
+        str | None,
+        typer.Option(
+            "--method", metavar="complex|central", help="The complex step, or central differences; complex if absent."
+        ),
+    ] = None,
     samples: Annotated[
         int, typer.Option("--samples", metavar="N", min=0, help="Components checked of each parameter; 0 for all.")
     ] = 50,
-    eps: Annotated[float, typer.Option("--eps", metavar="EPS", help="The step of central differences.")] = 1e-5,
+    eps: Annotated[
+        float | None, typer.Option("--eps", metavar="EPS", help="The step of central differences; 1e-5 if absent.")
+    ] = None,
     tolerance: Annotated[
         float | None,
         typer.Option("--tolerance", metavar="T", help="Largest relative error that passes; 1e-9, or 1e-5 for central."),
@@ -39,12 +44,19 @@ def gradcheck(
     from dataclasses import asdict
 
     from nnctl.analysis.gradcheck import GradientCheck
+    from nnctl.cli.modes import refuse
     from nnctl.cli.printing import print_rows
     from nnctl.errors import GradcheckFailed, UsageError, require_choice
     from nnctl.training.specs import open_spec
 
-    require_choice("--method", method, ("complex", "central"))
-    if not eps > 0.0:
+    if method is not None:
+        require_choice("--method", method, ("complex", "central"))
+    if curve:
+        given = {"--method": method, "--eps": eps, "--tolerance": tolerance}
+        refuse("--curve", given, "it is central differences of many steps, and nothing has to pass")
+    if method != "central":
+        refuse("the complex step", {"--eps": eps}, "it is for --method central")
+    if eps is not None and not eps > 0.0:
         raise UsageError(f"--eps must be above 0, got {eps:g}")
     loaded = open_spec(spec, set_ or ())
     with loaded.pointing():
@@ -52,13 +64,13 @@ def gradcheck(
             loaded.spec, loaded.spec.data.signature(loaded.folder, loaded.spec.seed), batch=batch, seed=seed
         )
     if curve:
-        print_rows([asdict(point) for point in check.curve([-e for e in range(1, 13)], samples=samples or 20)])
+        print_rows([asdict(point) for point in check.curve([-e for e in range(1, 13)], samples=samples or None)])
         return
     results = list(
         check.run(
             method="central" if method == "central" else "complex",
             samples=samples or None,
-            eps=eps,
+            eps=1e-5 if eps is None else eps,
             tolerance=tolerance,
         )
     )

@@ -32,24 +32,26 @@ def inspect(
 
     summary: a row a layer, with shapes, parameters and FLOPs of one training step.
     spec: resolved, every default written out. graph: the training step as a
-    textbook has it, backward pass included. plan: the launches that run, of a backend
+    textbook has it, backward pass included, or another --step. plan: the launches that run, of a backend
     with its order and with marks where it has no kernel. code: what a backend that
     compiles makes of the plan, many steps a call. Neither needs the backend's machine.
     """
+    from nnctl.cli.modes import refuse
     from nnctl.cli.printing import print_rows
-    from nnctl.errors import UsageError, require_choice
+    from nnctl.errors import require_choice
     from nnctl.spec.load import dump_spec
     from nnctl.training.specs import open_spec
 
     require_choice("--show", show, ("summary", "spec", "graph", "plan", "code"), "stage")
     require_choice("--step", step, ("train", "evaluate", "predict"))
-    for asked, option, stages in (
-        (backend is not None, "--backend", ("plan", "code")),
-        (fused, "--fused", ("graph",)),
-        (step != "train", f"--step {step}", ("graph", "plan", "code")),
+    for option, value, stages in (
+        ("--backend", backend, ("plan", "code")),
+        ("--batch", batch, ("summary", "plan", "code")),
+        ("--fused", fused, ("graph",)),
+        (f"--step {step}", step != "train", ("graph", "plan", "code")),
     ):
-        if asked and show not in stages:
-            raise UsageError(f"{option}: says nothing to --show {show}\n  it is for --show {' or '.join(stages)}")
+        if show not in stages:
+            refuse(f"--show {show}", {option: value}, f"it is for --show {' or '.join(stages)}")
     loaded = open_spec(spec, set_ or ())
     if show == "spec":
         typer.echo(dump_spec(loaded.spec), nl=False)
@@ -67,13 +69,7 @@ def inspect(
     size = batch or (given if isinstance(given, int) else 32)
     with loaded.pointing():
         network = Network(loaded.spec, loaded.spec.data.signature(loaded.folder, loaded.spec.seed))
-        graph = {
-            "train": lambda: (
-                network.training_step if fused or show in ("plan", "code") else network.unfused_training_step
-            ),
-            "evaluate": lambda: network.evaluation,
-            "predict": lambda: network.prediction,
-        }[step]()
+        graph = network.fused(step) if fused or show in ("plan", "code") else network.textbook(step)
     if show == "graph":
         print(harmless(render_graph(graph)))
     elif show == "plan":

@@ -131,9 +131,9 @@ def saliency(
     split: Split = None,
     example: Example = 0,
     count: Annotated[
-        int,
-        typer.Option("--count", metavar="N", min=1, max=100, help="Images from that one on; of others one is drawn."),
-    ] = 5,
+        int | None,
+        typer.Option("--count", metavar="N", min=1, max=100, help="Images from that one on; 5 if absent."),
+    ] = None,
     of: Annotated[
         str | None, typer.Option("--of", metavar="CLASS", help="Whose score; of what the net answers if absent.")
     ] = None,
@@ -195,15 +195,16 @@ def graph(
     dark: Dark = False,
 ) -> None:
     """Draw a net: its layers with their shapes and parameters, or every node of its differentiated graph."""
-    from nnctl.errors import UsageError, require_choice
-    from nnctl.graph.network import Network
+    from nnctl.cli.modes import refuse
+    from nnctl.errors import require_choice
+    from nnctl.graph.network import STEPS, Network
     from nnctl.training.specs import open_spec
     from nnctl.visualization import graphs
     from nnctl.visualization.output import Output
 
-    require_choice("--step", step, graphs.STEPS)
-    if step != "train" and not whole:
-        raise UsageError(f"--step {step}: says nothing to the layers\n  --whole draws every node of a step")
+    require_choice("--step", step, STEPS)
+    if not whole:
+        refuse("the layers", {f"--step {step}": step != "train"}, "--whole draws every node of a step")
     output = Output(out, force, dark)
     loaded = open_spec(spec, set_ or ())
     with loaded.pointing():

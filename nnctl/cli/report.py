@@ -31,11 +31,14 @@ def report(
     """
     import sys
 
+    from nnctl.cli.modes import refuse
     from nnctl.report.report import report_on
     from nnctl.reporting.new_file import new_file, require_new
     from nnctl.screen.characters import word
 
-    if out != Path("-"):
+    if out == Path("-"):
+        refuse("--out -", {"--force": force}, "nothing on stdout is overwritten")
+    else:
         require_new(out, "--out", force=force)
     page = report_on(runs).encode()
     if out == Path("-"):

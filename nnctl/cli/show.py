@@ -15,8 +15,9 @@ def show(
         bool, typer.Option("--watch", "-w", help="Follow runs that are training, until they end.")
     ] = False,
     by: Annotated[
-        str, typer.Option("--by", metavar="epoch|step|seconds", help="Draw the curves over this column.")
-    ] = "epoch",
+        str | None,
+        typer.Option("--by", metavar="epoch|step|seconds", help="Draw the curves over this column; epoch if absent."),
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Draw costs on a logarithmic axis.")] = False,
     columns: Columns = None,
 ) -> None:
@@ -30,6 +31,7 @@ def show(
     """
     import sys
 
+    from nnctl.cli.modes import refuse
     from nnctl.cli.printing import print_json
     from nnctl.errors import require_choice
     from nnctl.overview import showing
@@ -38,14 +40,17 @@ def show(
     from nnctl.runs.following import Followed
     from nnctl.screen.console import Console, columns_of
 
-    require_choice("--by", by, AXES, "axis")
+    if by is not None:
+        require_choice("--by", by, AXES, "axis")
     names = split_columns(columns)
+    if not sys.stdout.isatty():
+        refuse("the rows in a pipe", {"--by": by, "--log": log}, "curves are drawn on a terminal")
     followed = [Followed(find(path)) for path in runs]
     if not sys.stdout.isatty():
         for row in showing.rows_of(followed, names, until_end=watch):
             print_json(row)
         return
-    view = showing.View(by, log, tuple(names))
+    view = showing.View(by or "epoch", log, tuple(names))
     # Whose width is the terminal's at each moment.
     seen = showing.watch(followed, view, Console(sys.stdout)) if watch else [run.look() for run in followed]
     showing.show(seen, view, Console(sys.stdout, columns_of(sys.stdout)))

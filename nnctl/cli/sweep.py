@@ -37,11 +37,11 @@ def sweep(
     ] = None,
     sampler: Annotated[
         str | None,
-        typer.Option("--sampler", metavar="NAME", help="random, qmc, grid; tpe, gp and cmaes learn from results."),
+        typer.Option("--sampler", metavar="SAMPLER", help="random, qmc, grid; tpe, gp and cmaes learn from results."),
     ] = None,
     pruner: Annotated[
         str | None,
-        typer.Option("--pruner", metavar="NAME", help="median, percentile, patience, halving, hyperband, wilcoxon."),
+        typer.Option("--pruner", metavar="PRUNER", help="median, percentile, patience, halving, hyperband, wilcoxon."),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", metavar="N", help="Train each combination with N seeds; ranks means.")

@@ -25,6 +25,9 @@ from nnctl.graph.weighing import mean_cost
 from nnctl.late import dataclass
 from nnctl.spec.document import Spec, settled
 
+STEPS = ("train", "evaluate", "predict")
+"""Names of the steps that have a graph: see `Network.fused` and `Network.textbook`."""
+
 
 @dataclass(frozen=True, eq=False)
 class Forward:
@@ -62,6 +65,24 @@ class Network:
 
     # -- graphs --------------------------------------------------------------
 
+    def fused(self, step: str) -> Graph:
+        """The graph that a plan is made of. step: one of `STEPS`."""
+        found: Graph = {
+            "train": lambda: self.training_step,
+            "evaluate": lambda: self.evaluation,
+            "predict": lambda: self.prediction,
+        }[step]()
+        return found
+
+    def textbook(self, step: str) -> Graph:
+        """The same before fusion: one node a formula."""
+        found: Graph = {
+            "train": lambda: self.unfused_training_step,
+            "evaluate": lambda: self.unfused_evaluation,
+            "predict": lambda: self.unfused_prediction,
+        }[step]()
+        return found
+
     @cached_property
     def training_step(self) -> Graph:
         """Gather, forward, cost, metrics, backward, clip, update: one graph, fused."""
@@ -87,9 +108,12 @@ class Network:
     @cached_property
     def evaluation(self) -> Graph:
         """Cost (no penalty), weight, metrics' statistics of a batch; stateful layers resume."""
-        forward = self.forward("evaluate", training=False, resuming="stateful")
-        outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics}
-        return run_passes(forward.builder.graph(outputs, forward.new_states), FINAL_PASSES)
+        return run_passes(self._evaluating(), FINAL_PASSES)
+
+    @cached_property
+    def unfused_evaluation(self) -> Graph:
+        """The evaluation as it reads in a textbook: one node a formula."""
+        return run_passes(self._evaluating(), TEXTBOOK_PASSES)
 
     @cached_property
     def prediction(self) -> Graph:
@@ -105,6 +129,11 @@ class Network:
     def continuation(self) -> Graph:
         """The net's output for one more piece of each sequence; recurrent layers resume."""
         return run_passes(self._reading("continue", "all"), FINAL_PASSES)
+
+    def _evaluating(self) -> Graph:
+        forward = self.forward("evaluate", training=False, resuming="stateful")
+        outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics}
+        return forward.builder.graph(outputs, forward.new_states)
 
     def _reading(self, name: str, resuming: Resuming) -> Graph:
         builder, last = self._begun(name, training=False, resuming=resuming)
@@ -149,7 +178,8 @@ class Network:
     @cached_property
     def fitted_metrics(self) -> dict[str, Metric]:
         """The metrics as they are built. Raises ShapeError where one makes no sense of what the net is asked."""
-        return measuring.fitted(self.metrics, self.spec, self.signature)
+        units = self.structure.output_shape[-1]
+        return measuring.fitted(self.metrics, self.spec, self.signature, units if isinstance(units, int) else 1)
 
     @property
     def whole_objective(self) -> bool:
@@ -198,7 +228,7 @@ class Network:
         metrics: dict[str, Tensor] = {}
         if self.metrics:
             answers, truth = self.targets.answers(builder, output), self.targets.truth(builder, target)
-            metrics = measuring.statistics(builder, self.fitted_metrics, answers, truth)
+            metrics = measuring.statistics(builder, self.fitted_metrics, answers, truth, measuring.places_of(self.spec))
         new_states = {interface.new_state(old.name): builder.tensor(new) for old, new in builder.new_states.items()}
         outputs = {
             **new_states,

@@ -40,6 +40,8 @@ def filters(run: TrainedRun, most: int = MOST_FILTERS, shape: tuple[int, ...] | 
         for number, parameter in enumerate(parameters)
         if (grids := _grids(parameter, values[parameter.name], example, number == 0)) is not None
     ]
+    if shape is not None and drawn and by_unit(parameters[0], values[parameters[0].name]).ndim != 2:
+        raise UsageError("--shape: says nothing to this net, whose first layer with weights is a convolution")
     if not drawn:
         raise UsageError(
             f"{run.folder.path}: this net has no filters to draw\n"

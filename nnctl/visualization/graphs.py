@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 from nnctl.figures.figure import Box, Diagram
-from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.ir import Node, Value
 from nnctl.graph.network import Network
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.notation import render as formula
@@ -14,7 +14,6 @@ from nnctl.ops.shapes import show
 
 MOST_BOXES = 250
 """Boxes of a diagram; of more, the first."""
-STEPS = ("train", "evaluate", "predict")
 
 
 def layers(network: Network, most: int = MOST_BOXES) -> Diagram:
@@ -44,13 +43,9 @@ def layers(network: Network, most: int = MOST_BOXES) -> Diagram:
 def whole(network: Network, step: str = "train", most: int = MOST_BOXES) -> Diagram:
     """Every node of a step as a box: the textbook's forward pass and, of training, the backward pass and the update.
 
-    A box has the name of what it computes, its formula or op, and its shape. step: one of `STEPS`.
+    A box has the name of what it computes, its formula or op, and its shape. step: one of `nnctl.graph.network.STEPS`.
     """
-    graph: Graph = {
-        "train": lambda: network.unfused_training_step,
-        "evaluate": lambda: network.evaluation,
-        "predict": lambda: network.prediction,
-    }[step]()
+    graph = network.textbook(step)
     boxes: list[Box] = []
     numbers: dict[Value, int] = {}
     arrows: list[tuple[int, int]] = []

@@ -52,20 +52,23 @@ def saliency(
     data: Dataset,
     split: str | None = None,
     example: int = 0,
-    count: int = COUNT,
+    count: int | None = None,
     of: str | None = None,
 ) -> list[Figure]:
     """|∂ score / ∂ input| of some examples (Simonyan et al. 2014), beside the picture or as bars over the inputs.
 
-    of: the class, or the number of an output; if None what the net answers. The score is the weighted input of the last
-    activation; the input is as it enters the net, rescaled. Of three colours the one counts that moves it most.
+    count: of images, `COUNT` if None. of: the class, or the number of an output; if None what the net answers. The
+    score is the weighted input of the last activation; the input is as it enters the net, rescaled. Of three colours
+    the one counts that moves it most.
     Raises UsageError.
     """
-    several = count if is_picture(run.signature.input_shape) else 1
-    some_of = chosen(data, split, example, several)
+    pictures = is_picture(run.signature.input_shape)
+    if count is not None and not pictures:
+        raise UsageError(f"--count {count}: says nothing to examples that are no images: of these one is drawn")
+    some_of = chosen(data, split, example, (count or COUNT) if pictures else 1)
     found = slopes(run, some_of.inputs, None if of is None else _unit(run, of))
     names = _outputs(run)
-    if is_picture(run.signature.input_shape):
+    if pictures:
         return [_pictures(run, data, some_of, found, names)]
     sizes = np.abs(found.values[0])
     subject = f"{some_of.names[0]}: how much each input moves {names[found.units[0]]}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nnctl.cli.app import COMMANDS
+from nnctl.cli.app import COMMANDS, command
 from nnctl.cli.completion.candidates import candidates
 from nnctl.cli.completion.command import Shell, describe, script
 from nnctl.cli.completion.tree import DYNAMIC, Kind
@@ -46,6 +46,37 @@ def test_every_option_with_a_dynamic_kind_of_value_is_one_that_complete_knows() 
     kinds = {option.value.kind for command in describe().walk() for option in command.options}
     assert Kind.SETTING in kinds
     assert set(DYNAMIC) <= set(Kind)
+
+
+FREE = {"A,B", "A,B,C", "CLASS", "COLUMN", "COMPARISON", "EPS", "FIELD", "HEIGHTxWIDTH", "K", "N", "T", "TEXT", "X"}
+"""Metavars of what nobody can complete: numbers, and names that a run has."""
+NAMED = {"--from-study", "--target", "--on"}
+"""Options whose value is a name that no kind of candidates knows."""
+
+
+def test_what_no_shell_completes_is_nothing_that_it_could() -> None:
+    """A metavar that `command.py` does not know is completed by nothing, without a word."""
+    unknown = {
+        (*command.path, name)
+        for command in describe().walk()
+        for option in command.options
+        for name in option.names
+        if option.value.kind is Kind.FREE and name.startswith("--") and name not in NAMED
+    }
+    tree = command()
+    for path in sorted(unknown):
+        found = tree
+        for word in path[:-1]:
+            found = found.commands[word]
+        (metavar,) = {each.metavar for each in found.params if path[-1] in each.opts}
+        assert metavar in FREE, f"{' '.join(path)} {metavar}"
+    arguments = {
+        (*command.path, argument.name)
+        for command in describe().walk()
+        for argument in command.arguments
+        if argument.value.kind is Kind.FREE
+    }
+    assert arguments == {("sweep", "fetch", "url")}
 
 
 @pytest.fixture

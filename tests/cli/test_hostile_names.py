@@ -104,7 +104,7 @@ LINES: list[tuple[int, tuple[str, ...]]] = [
     (0, ("train", SPEC, "--out", f"{{new}}{EVIL}")),
     (0, ("train", SPEC, "--out", "{new}", "--format", "jsonl", "--tensorboard")),
     (0, ("show", RUN)),
-    (0, ("show", RUN, RUN, "--watch", "--log")),
+    (0, ("show", RUN, RUN, "--watch")),
     (0, ("runs", ".")),
     (0, ("runs", ".", "--with-trials", "--format", "jsonl", "--columns", "spec,best.epoch", "--where", f"name={YAML}")),
     (0, ("runs", "best", RUN, "--format", "table")),

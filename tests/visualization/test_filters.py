@@ -45,14 +45,17 @@ def test_weights_of_a_first_dense_layer_are_images_of_the_input(tmp_path: Path) 
     assert np.allclose(pixel, shades(np.array([weights[place], reach]), diverging=True)[0])
 
 
-def flat(folder: Path, dtype: type, width: int) -> TrainedRun:
+DENSE = "[{type: dense, units: 5, activation: relu}, {type: dense, units: 2, activation: softmax}]"
+
+
+def flat(folder: Path, dtype: type, width: int, layers: str = DENSE) -> TrainedRun:
     """A run on flat rows of an .npz file."""
     folder.mkdir()
     inputs = np.random.default_rng(0).integers(0, 255, (40, width)).astype(dtype)
     np.savez(folder / "rows.npz", inputs=inputs, targets=np.arange(40) % 2)
     spec = f"""
 data: {{type: npz, path: {json.dumps(str(folder / "rows.npz"))}}}
-layers: [{{type: dense, units: 5, activation: relu}}, {{type: dense, units: 2, activation: softmax}}]
+layers: {layers}
 cost: log_likelihood
 schedule: {{epochs: 1}}
 backend: numpy
@@ -75,6 +78,11 @@ def test_weights_over_flat_rows_of_pixels_are_pictures(tmp_path: Path) -> None:
         filters(measured)
     (gallery,) = filters(measured, shape=(6, 6))
     assert "5 filters of 6×6×1" in gallery.title
+    first = "{type: reshape, shape: [6, 6, 1]}, {type: conv2d, filters: 3, kernel: 3}, flatten"
+    layers = f"[{first}, {{type: dense, units: 2, activation: softmax}}]"
+    convolved = flat(tmp_path / "convolved", np.uint8, 36, layers)
+    with pytest.raises(UsageError, match="--shape: says nothing to this net, whose first layer with weights is a conv"):
+        filters(convolved, shape=(6, 6))
     for text in ("28", "28x", "0x4", "28x28x2", "axb"):
         with pytest.raises(UsageError, match=f"--shape {text}: expected height and width"):
             read_shape(text)

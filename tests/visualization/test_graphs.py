@@ -10,7 +10,7 @@ import pytest
 from nnctl.figures.figure import Box, Diagram
 from nnctl.figures.layered import layered
 from nnctl.figures.svg import svg_of
-from nnctl.graph.network import Network
+from nnctl.graph.network import STEPS, Network
 from nnctl.spec.load import load_text
 from nnctl.visualization import graphs
 
@@ -38,6 +38,13 @@ def test_layers_are_boxes_with_their_shapes_and_parameters(network: Network) -> 
     assert figure.boxes[4].lines == ("(batch, 2)", "8 parameters, frozen")
     assert figure.arrows == ((0, 1), (0, 2), (1, 3), (2, 3), (3, 4), (4, 5))
     assert figure.title == "4 layers, 26 parameters"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_steps_are_drawn_as_a_textbook_has_them_not_as_they_run(network: Network, step: str) -> None:
+    assert len(network.textbook(step).nodes) > len(network.fused(step).nodes)
+    drawn = {box.name for box in graphs.whole(network, step).boxes}
+    assert {_name(network.textbook(step), node) for node in network.textbook(step).nodes} <= drawn
 
 
 def test_every_node_of_the_step_is_a_box_behind_those_that_it_reads(network: Network) -> None:

@@ -143,6 +143,8 @@ def test_saliency_stands_beside_pictures_and_as_bars_over_inputs(tmp_path: Path)
     (bars,) = saliency(run, data)
     assert isinstance(bars, BarList)
     assert bars.names == ("x0", "x1")
+    with pytest.raises(UsageError, match="--count 3: says nothing to examples that are no images"):
+        saliency(run, data, count=3)
     assert np.allclose(bars.values, np.abs(slopes(run, data.splits["test"].inputs[:1]).values[0]))
     for of in ("0", "1"):
         assert np.array_equal(saliency(run, data, of=of)[0].values, bars.values)  # type: ignore[union-attr]

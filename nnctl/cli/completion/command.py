@@ -28,21 +28,28 @@ _SAFE = str.maketrans("[]:'\"", "(),’”", "`")
 
 _VALUES_OF_METAVAR = {
     "SPEC": ValueSet(Kind.SPEC),
+    "SPEC|RUN": ValueSet(Kind.SPEC),
     "SPEC|NAME": ValueSet(Kind.SPEC, also=Kind.SOURCE),
     "SPEC|COMPONENT": ValueSet(Kind.SPEC, also=Kind.COMPONENT),
     "RUN": ValueSet(Kind.DIRECTORY),
+    "A": ValueSet(Kind.DIRECTORY),
+    "B": ValueSet(Kind.DIRECTORY),
+    "FOLDER": ValueSet(Kind.DIRECTORY),
     "DIR": ValueSet(Kind.DIRECTORY),
     "DIR|URL": ValueSet(Kind.DIRECTORY),
     "FILE": ValueSet(Kind.FILE),
+    "FILE|URL": ValueSet(Kind.FILE),
+    "OUT": ValueSet(Kind.FILE),
     "INPUT": ValueSet(Kind.FILE),
     "FILE|FOLDER": ValueSet(Kind.FILE),
     "PATH": ValueSet(Kind.PATH),
     "PATH=VALUE": ValueSet(Kind.SETTING),
     "PATH=A,B,C": ValueSet(Kind.SETTING),
-    "PATH=LOW:HIGH[:log]": ValueSet(Kind.SETTING),
-    "BACKEND": ValueSet(Kind.BACKEND),
+    "PATH=LOW:HIGH[:log|:STEP]": ValueSet(Kind.SETTING),
     "SOURCE": ValueSet(Kind.SOURCE),
     "AUGMENTATION": ValueSet(Kind.AUGMENTATION),
+    "PRUNER": ValueSet(Kind.PRUNER),
+    "SAMPLER": ValueSet(Kind.SAMPLER),
 }
 
 
@@ -81,10 +88,13 @@ def _value(parameter: Any, context: Any) -> ValueSet:
     words = tuple(item.value for item in parameter.shell_complete(context, "") if item.type == "plain")
     if words:
         return ValueSet(Kind.WORDS, words)
-    if "--backend" in parameter.opts:
+    if {"--backend", "--against"} & set(parameter.opts):
         return ValueSet(Kind.BACKEND)
+    metavar = parameter.metavar or parameter.name.upper()
     # "[INPUT...]": what may be left out or repeated is of the same kind.
-    metavar = (parameter.metavar or parameter.name.upper()).removeprefix("[").removesuffix("]").removesuffix("...")
+    if metavar.startswith("["):
+        metavar = metavar[1:].removesuffix("]")
+    metavar = metavar.removesuffix("...")
     if metavar.islower() and "|" in metavar:
         return ValueSet(Kind.WORDS, tuple(metavar.split("|")))
     return _VALUES_OF_METAVAR.get(metavar, ValueSet(Kind.FREE))

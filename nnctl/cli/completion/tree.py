@@ -23,9 +23,13 @@ class Kind(StrEnum):
     SOURCE = "source"
     AUGMENTATION = "augmentation"
     COMPONENT = "component"
+    PRUNER = "pruner"
+    SAMPLER = "sampler"
 
 
-DYNAMIC = (Kind.SETTING, Kind.PATH, Kind.BACKEND, Kind.SOURCE, Kind.AUGMENTATION, Kind.COMPONENT)
+DYNAMIC = (
+    Kind.SETTING, Kind.PATH, Kind.BACKEND, Kind.SOURCE, Kind.AUGMENTATION, Kind.COMPONENT, Kind.PRUNER, Kind.SAMPLER,
+)  # fmt: skip
 """Kinds whose values `nnctl complete` prints."""
 
 

@@ -98,7 +98,8 @@ class BackendComponent(Component):
     all others, runs every net, and computes on the host's own NumPy arrays. same_as: the name of the component
     that this is another name of, "" for its own; it has the same fields. libraries: the distributions that it
     computes with, for `nnctl doctor`. ahead: the module that `open` loads, where processes that have loaded it may
-    be copied, as workers of a sweep are; "" where each has to load it for itself.
+    be copied, as workers of a sweep are; "" where each has to load it for itself. measures: True
+    where what `load_timed` chooses among is measured on this machine, so that it can be measured anew.
     """
 
     kind: ClassVar[str] = "backend"
@@ -108,6 +109,7 @@ class BackendComponent(Component):
     same_as: ClassVar[str] = ""
     libraries: ClassVar[tuple[str, ...]] = ()
     ahead: ClassVar[str] = ""
+    measures: ClassVar[bool] = False
 
     def obstacle(self) -> str | None:
         """The reason why it cannot be opened on this machine, e.g. "CuPy is not installed"; None if it can."""

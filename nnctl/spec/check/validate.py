@@ -1,7 +1,7 @@
 """Validation: the marked tree to dataclasses, or every problem of the file at once.
 
-One walk over the fields' forms. Pydantic decides whether a scalar is right;
-the words for what is wrong are ours, made from the same form.
+One walk over the fields' forms, which decide whether a scalar is right; the words for
+what is wrong are made from the same form.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import Any, Final, TypeAlias, cast
-
-from pydantic import ValidationError
 
 from nnctl.components.registry import Component, Problem, components
 from nnctl.errors import MOST_PROBLEMS, Diagnostic, Location, SpecError
@@ -35,6 +33,7 @@ from nnctl.spec.schema.forms import (
     bare,
     fields_of,
     nullable,
+    required_of,
 )
 from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode, plain_data, text_of
 
@@ -307,7 +306,7 @@ class _Walker:
             values[known[name].attribute] = value
         # A required key that is only misspelt has its message already.
         told = frozenset(node.entries) | meant
-        if any(f.required and f.name not in told for f in known.values()):
+        if not required_of(cls) <= told:
             return self.lacking(node.location, cls, told, title)
         return self.checked(cls(**values), path) if good else _BAD
 
@@ -378,8 +377,8 @@ def _scalar(node: Node, form: Form) -> Any:
             return next((v for v in values if type(v) is type(value) and v == value), _BAD)
         case Leaf():
             try:
-                return form.adapter.validate_python(value)
-            except ValidationError:
+                return form.taken(value)
+            except ValueError:
                 return _BAD
         case _:
             raise TypeError(f"{form!r} is no scalar")

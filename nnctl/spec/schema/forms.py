@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
+import re
 import types
 from dataclasses import MISSING
-from functools import cache
+from functools import cache, cached_property
 from keyword import iskeyword
-from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
-from annotated_types import BaseMetadata, GroupedMetadata, MaxLen, MinLen
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from annotated_types import BaseMetadata, Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
 
+from nnctl.components.fields import Pattern
 from nnctl.components.registry import Component, components
 from nnctl.late import dataclass
 from nnctl.process.variables import NO_PLUGINS, variables
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,54 @@ class Leaf:
 
     @property
     def adapter(self) -> TypeAdapter[Any]:
-        """Pydantic's check of it, strict: no strings for numbers, no booleans, but an int for a float."""
+        """What Pydantic makes of it, strict: no strings for numbers, no booleans, but an int for a float."""
         return _adapter(self.annotation)
+
+    def taken(self, value: object) -> Any:
+        """What it holds of a scalar: of an int for a float that number. Raises ValueError for one that does not fit."""
+        kinds = (int, float) if self.base is float else (self.base,)
+        if type(value) not in kinds:
+            raise ValueError(f"{value!r} is no {self.base.__name__}")
+        try:
+            held: Any = self.base(value)
+        except OverflowError as error:
+            raise ValueError(f"{value!r} is beyond every float") from error
+        if self.base is float and not math.isfinite(held):
+            raise ValueError(f"{value!r} is no number")
+        if self.bounds and self.base is str:
+            held.encode()  # half a character has no length
+        if not all(_within(bound, held) for bound in self.bounds):
+            raise ValueError(f"{value!r} is out of bounds")
+        return held
 
     def accepts(self, value: object) -> bool:
         """True for a scalar that it holds."""
         try:
-            self.adapter.validate_python(value)
-        except ValidationError:
+            self.taken(value)
+        except ValueError:
             return False
         return True
+
+
+def _within(bound: BaseMetadata, value: Any) -> bool:
+    match bound:
+        case Ge(limit):
+            return bool(value >= limit)
+        case Gt(limit):
+            return bool(value > limit)
+        case Le(limit):
+            return bool(value <= limit)
+        case Lt(limit):
+            return bool(value < limit)
+        case MinLen(limit):
+            return len(value) >= limit
+        case MaxLen(limit):
+            return len(value) <= limit
+        case MultipleOf(step):
+            return bool(value % step == 0)
+        case Pattern(regex):
+            return re.fullmatch(regex, value) is not None
+    raise TypeError(f"no meaning for {bound!r} on a scalar")
 
 
 @dataclass(frozen=True)
@@ -133,19 +176,24 @@ class Field:
     required: bool
     owner: type
 
-    @property
+    @cached_property
     def attribute(self) -> str:
         """Its name in Python: `from_` for `from`."""
         return f"{self.name}_" if iskeyword(self.name) else self.name
 
     def default(self) -> Any:
         """A new default value. Raises TypeError for a required field."""
-        field = next(f for f in dataclasses.fields(self.owner) if f.name == self.attribute)
+        field = self._made
         if field.default is not MISSING:
             return field.default
         if field.default_factory is not MISSING:
             return field.default_factory()
         raise TypeError(f"{self.owner.__name__}.{self.name} has no default")
+
+    @cached_property
+    def _made(self) -> dataclasses.Field[Any]:
+        """What it is made from: a sweep asks for each of its trials."""
+        return next(f for f in dataclasses.fields(self.owner) if f.name == self.attribute)
 
 
 def fields_of(cls: type) -> dict[str, Field]:
@@ -154,6 +202,12 @@ def fields_of(cls: type) -> dict[str, Field]:
     Raises TypeError, naming class and field, on an annotation that no form covers.
     """
     return _read_fields(cls)
+
+
+@cache
+def required_of(cls: type) -> frozenset[str]:
+    """Names in specs of the fields of a dataclass that have no default."""
+    return frozenset(name for name, field in fields_of(cls).items() if field.required)
 
 
 @cache
@@ -273,5 +327,8 @@ def _list(core: Any, metadata: tuple[Any, ...]) -> ListOf:
 
 @cache
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    # Here and not above: only the JSON Schema needs it, and to load it takes as long as NumPy.
+    from pydantic import ConfigDict, TypeAdapter
+
     with variables(NO_PLUGINS):
         return TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False))
