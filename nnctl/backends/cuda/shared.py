@@ -66,7 +66,7 @@ class Shared:
 
 
 def _kept(among: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
-    """What is kept by a key, made if it is not; what was not asked for longest goes."""
+    """The thing kept by a key, made where none is; the one that nobody asked for longest goes."""
     found = among.pop(key) if key in among else make()
     among[key] = found
     if len(among) > _MOST:

@@ -120,6 +120,14 @@ def kernel_of(name: str, rounds: Rounds, layout: Layout, cluster: int = 0) -> Pe
     return _Text(rounds, layout, cluster).kernel(name)
 
 
+_PARAMETER = f"""struct Table {{ long long at[{TABLE}]; }};
+// A parameter that is read where it lies; devices before compute capability 7.0 copy it.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 700
+#define IN_PLACE
+#else
+#define IN_PLACE __grid_constant__
+#endif"""
+
 _CLUSTER_BARRIER = """// Wait until all blocks of the cluster have come here; what they wrote before is seen by all.
 DEVICE void cluster_barrier() {
     asm volatile("barrier.cluster.arrive.release;\\nbarrier.cluster.wait.acquire;" ::: "memory");
@@ -149,9 +157,9 @@ class _Text:
         if words > TABLE:
             raise ValueError(f"the persistent kernel of {name!r} takes {words} arguments, and a table has {TABLE}")
         lines = [
-            f"struct Table {{ long long at[{TABLE}]; }};",
+            _PARAMETER,
             f'extern "C" __global__ void {clustered}__launch_bounds__(THREADS, 1) '
-            "launch_steps(const __grid_constant__ Table table) {",
+            "launch_steps(const IN_PLACE Table table) {",
             "    extern __shared__ __align__(16) float shared[];",
             f"    float* scratch = shared + {self._layout.scratch // 4};",
             f"    const long long* row = table.at + blockIdx.y * {words};",
