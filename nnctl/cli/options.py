@@ -74,7 +74,7 @@ def row_format(form: str | None) -> str:
 
 
 def rows_at_most(limit: int | None, form: str, count: int) -> int:
-    """How many of `count` rows are shown: as many as `Limit` says; where it is absent all, but in a table."""
+    """The number of rows shown, of `count`: as many as `Limit` says; where it is absent all, but in a table."""
     return min(count, limit or (_ROWS if form == "table" else count))
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -84,7 +84,7 @@ class Component:
 
     def __init__(self, **values: Any) -> None:
         """Values of its fields. Raises TypeError for one that is missing, or unknown."""
-        for field in fields(cast(Any, self)):
+        for field in _fields_of(cast(Any, type(self))):
             if field.name in values:
                 value = values.pop(field.name)
             elif field.default is not MISSING:
@@ -183,6 +183,12 @@ def register(kind: str, name: str) -> Callable[[type[C]], type[C]]:
         return cls
 
     return decorate
+
+
+@cache
+def _fields_of(cls: type) -> tuple[Field[Any], ...]:
+    """The fields of a component: of a sweep's trials many are made."""
+    return fields(cast(Any, cls))
 
 
 def summary(cls: type) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
 
 from nnctl.components.base import Metric, StepMetric, Task
 from nnctl.components.metrics.accuracy import Accuracy
@@ -24,27 +26,56 @@ def metrics_of(spec: Spec, signature: DataSignature) -> dict[str, Metric]:
     return found | {m.column: m for m in spec.metrics if not isinstance(m, StepMetric)}
 
 
-def fitted(metrics: Mapping[str, Metric], spec: Spec, signature: DataSignature) -> dict[str, Metric]:
-    """The same metrics, told what the net is asked. Raises ShapeError where one makes no sense of it."""
-    task = Task(spec.cost, spec.layers[-1].output_activation, signature.classes)
-    return {column: metric.fitted(task) for column, metric in metrics.items()}
+def fitted(metrics: Mapping[str, Metric], spec: Spec, signature: DataSignature, units: int) -> dict[str, Metric]:
+    """The same metrics, told what the net is asked. Raises ShapeError where one makes no sense of it.
+
+    units: of the output's last axis.
+    """
+    task = Task(spec.cost, spec.layers[-1].output_activation, signature.classes, units)
+    places = places_of(spec)
+    found: dict[str, Metric] = {}
+    for column, metric in metrics.items():
+        with _pointed(places, column):
+            found[column] = metric.fitted(task)
+    return found
+
+
+def places_of(spec: Spec) -> dict[str, str]:
+    """The path of each metric in the spec, by column."""
+    return {metric.column: f"metrics.{index}" for index, metric in enumerate(spec.metrics)}
+
+
+@contextmanager
+def _pointed(places: Mapping[str, str], column: str) -> Iterator[None]:
+    """A block in which a metric's ShapeError gets the metric's place: the metric itself does not know it."""
+    try:
+        yield
+    except ShapeError as error:
+        if error.path == "metrics":
+            error.path = places.get(column, error.path)
+        raise
 
 
 def statistics(
-    builder: GraphBuilder, metrics: Mapping[str, Metric], output: Tensor, truth: Tensor
+    builder: GraphBuilder,
+    metrics: Mapping[str, Metric],
+    output: Tensor,
+    truth: Tensor,
+    places: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Tensor]:
     """Statistics of a batch by the names of its outputs. truth: labels, or values of the output's shape.
 
-    Where `builder.counted` leaves labels out, also how many are counted, and which. Raises ShapeError where a metric
-    cannot leave any out.
+    places: see `places_of`. Where `builder.counted` leaves labels out, also how many are counted, and which. Raises
+    ShapeError where a metric cannot leave any out.
     """
     found: dict[str, Tensor] = {}
     each = None if builder.counted is None else column_of(builder, builder.counted)
     for column, metric in metrics.items():
-        with builder.on_behalf_of(column):
+        with builder.on_behalf_of(column), _pointed(places, column):
             built = metric.build(builder, output, truth)
-        if each is not None and not metric.leaves_out and any(s.shape[:1] != each.shape for s in built.values()):
-            raise ShapeError(f"{column} cannot leave labels out", "remove the metric, or data.ignore", path="metrics")
+            if each is not None and not metric.leaves_out and any(s.shape[:1] != each.shape for s in built.values()):
+                hint = "remove the metric, or data.ignore"
+                raise ShapeError(f"{column} cannot leave labels out", hint, path="metrics")
         found |= {interface.statistic(column, name): statistic for name, statistic in built.items()}
     if each is not None:
         dropped = any(statistic.shape[:1] == each.shape for statistic in found.values())

@@ -178,7 +178,8 @@ class Network:
     @cached_property
     def fitted_metrics(self) -> dict[str, Metric]:
         """The metrics as they are built. Raises ShapeError where one makes no sense of what the net is asked."""
-        return measuring.fitted(self.metrics, self.spec, self.signature)
+        units = self.structure.output_shape[-1]
+        return measuring.fitted(self.metrics, self.spec, self.signature, units if isinstance(units, int) else 1)
 
     @property
     def whole_objective(self) -> bool:
@@ -227,7 +228,7 @@ class Network:
         metrics: dict[str, Tensor] = {}
         if self.metrics:
             answers, truth = self.targets.answers(builder, output), self.targets.truth(builder, target)
-            metrics = measuring.statistics(builder, self.fitted_metrics, answers, truth)
+            metrics = measuring.statistics(builder, self.fitted_metrics, answers, truth, measuring.places_of(self.spec))
         new_states = {interface.new_state(old.name): builder.tensor(new) for old, new in builder.new_states.items()}
         outputs = {
             **new_states,

@@ -9,6 +9,7 @@ scalar may hold any character. An item of a list that is set to null is taken ou
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from nnctl.errors import Diagnostic, SpecError
 from nnctl.late import dataclass
@@ -68,7 +69,11 @@ def parse_override(argument: str) -> Override:
         raise SpecError(
             [Diagnostic("an override without '='", location, "path=value, e.g. optimizer.learning_rate=0.1")]
         )
-    return Override(source, _steps(source, argument[:end]), _value(source, end + 1))
+    try:
+        steps = _steps(argument[:end])
+    except _Unreadable as error:
+        raise SpecError([error.at(source)]) from None
+    return Override(source, steps, _value(source, end + 1))
 
 
 def write_override(path: str, value: object) -> str:
@@ -78,6 +83,9 @@ def write_override(path: str, value: object) -> str:
 
 def _separator(argument: str) -> int | None:
     """The position of the first '=' outside brackets."""
+    first = argument.find("=")
+    if "[" not in argument[:first]:
+        return first if first >= 0 else None
     depth = 0
     for position, character in enumerate(argument):
         depth += (character == "[") - (character == "]")
@@ -86,23 +94,28 @@ def _separator(argument: str) -> int | None:
     return None
 
 
-def _steps(source: SourceText, path: str) -> tuple[PathStep, ...]:
+class _Unreadable(Exception):
+    """A path that cannot be read, from a column on."""
+
+    def __init__(self, column: int, width: int, message: str, expected: str) -> None:
+        super().__init__(message)
+        self._column, self._width, self._message, self._expected = column, width, message, expected
+
+    def at(self, source: SourceText) -> Diagnostic:
+        return Diagnostic(self._message, source.at(0, self._column, self._width), self._expected)
+
+
+@lru_cache(maxsize=1_000)
+def _steps(path: str) -> tuple[PathStep, ...]:
+    """The steps of a path: a sweep asks for the same of each of its trials. Raises _Unreadable."""
     steps: list[PathStep] = []
     joined = True
     for match in _STEP.finditer(path):
         column, width = match.start(), match.end() - match.start()
         bracket = match["index"] is not None or match["field"] is not None
         if match["bad"] is not None or (match["dot"] and joined) or (not match["dot"] and joined == bracket):
-            location = source.at(0, column, width)
-            raise SpecError(
-                [
-                    Diagnostic(
-                        "this path cannot be read",
-                        location,
-                        "keys joined by dots, e.g. layers.0.units or layers[name=out].units",
-                    )
-                ]
-            )
+            expected = "keys joined by dots, e.g. layers.0.units or layers[name=out].units"
+            raise _Unreadable(column, width, "this path cannot be read", expected)
         joined = match["dot"] is not None
         if match["index"] is not None:
             steps.append(PathStep(match["index"], column, width))
@@ -111,10 +124,7 @@ def _steps(source: SourceText, path: str) -> tuple[PathStep, ...]:
         elif match["key"] is not None:
             steps.append(PathStep(match["key"].strip(), column, width))
     if joined:
-        location = source.at(0, len(path))
-        raise SpecError(
-            [Diagnostic("the path ends too soon" if path else "an override without a path", location, "a key")]
-        )
+        raise _Unreadable(len(path), 1, "the path ends too soon" if path else "an override without a path", "a key")
     return tuple(steps)
 
 

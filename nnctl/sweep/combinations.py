@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from nnctl.components.base import Distribution
 from nnctl.components.kinds.running import PointSampler
@@ -20,6 +21,8 @@ from nnctl.sweep.trial import Trial
 
 MOST = 100_000
 """Trials of a sweep at most."""
+_REPEATS = 100
+"""Draws in a row that were there before, after which the rest is listed."""
 
 
 def listed(space: Space, sweep: Sweep, seed: int) -> list[Point]:
@@ -34,8 +37,30 @@ def listed(space: Space, sweep: Sweep, seed: int) -> list[Point]:
         _refuse_too_many(len(points) * runs_of_each(sweep))
         return points
     draws = (sweep.trials or 1) if sweep.space else 1
-    _refuse_too_many(draws * grid * runs_of_each(sweep))
-    return [point for index in range(draws) for point in drawn(space, sweep, seed, index)]
+    most = None if sweep.grid and space.conditional else space.most_points(min(draws, MOST + 1))
+    _refuse_too_many((draws if most is None else most) * grid * runs_of_each(sweep))
+    if most is None:
+        return [point for index in range(draws) for point in drawn(space, sweep, seed, index)]
+    return [point for points in islice(_different(space, sweep, seed), most) for point in points]
+
+
+def _different(space: Space, sweep: Sweep, seed: int) -> Iterator[Sequence[Point]]:
+    """The draws of `drawn` without those that were there before, of a space that has finitely many.
+
+    Where so many in a row bring none that is new, the rest as they are listed.
+    """
+    every: Iterator[Sequence[Point]] = zip(*(space.points(given) for given in _grid(sweep)), strict=True)
+    seen: set[tuple[str, ...]] = set()
+    repeats = 0
+    for index in itertools.count():
+        points = drawn(space, sweep, seed, index) if repeats < _REPEATS else next(every)
+        key = tuple(point.key for point in points)
+        if key in seen:
+            repeats += 1
+            continue
+        seen.add(key)
+        repeats = 0 if repeats < _REPEATS else repeats
+        yield points
 
 
 def drawn(space: Space, sweep: Sweep, seed: int, index: int) -> list[Point]:
@@ -61,6 +86,13 @@ def runs(sweep: Sweep, seed: int, combination: int, point: Point, variables: fro
             number = first + len(made)
             made.append(Trial(number, combination, point.settings, run_seed, fold, point.left_out, variables))
     return made
+
+
+def combinations_asked(sweep: Sweep) -> int:
+    """The number of combinations that a sweep says; 0 where its space does."""
+    if sweep.trials is None:
+        return 0
+    return sweep.trials * (1 if isinstance(sweep.sampler, Grid) else math.prod(map(len, sweep.grid.values())))
 
 
 def runs_of_each(sweep: Sweep) -> int:

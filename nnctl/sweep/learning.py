@@ -1,7 +1,8 @@
 """Proposals of samplers that learn, by Optuna, in memory.
 
 What is proposed for combination k depends on the seed, on k, and on the results of combinations before
-k − lag: those after it count as running, however far they are. So it does not depend on who was faster.
+k − lag: those after it count as running, however far they are. So it does not depend on who was faster. Of a space
+with finitely many points none is proposed twice: a trial is the same to the bit as one before it, and teaches nothing.
 
 Of what has diverged a sampler learns that nothing is worse: its values are the worst of all that it has been told
 by the time of a proposal, in each objective, and its excesses the worst of each constraint. Infinite ones would say
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import random
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, CategoricalChoiceType
     from optuna.study import Study as OptunaStudy
     from optuna.trial import Trial as OptunaTrial
+
+
+_ATTEMPTS = 3
+"""Times that a sampler is asked for a point that was not proposed before."""
+_DRAWS = 100
+"""Random points that are looked at then."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class Learner:
         self._worse = [min if higher else max for higher in higher_is_better]
         self._study = self._new()
         self._numbers: dict[int, int] = {}
+        self._finite = space.most_points(1) is not None
+        self._proposed: set[str] = set()  # keys of points
         self._worst: list[float] = []  # value of each objective; empty before the first
         self._most: list[float] = []  # excess of each constraint
         self._diverged: list[int] = []  # numbers of Optuna's trials
@@ -111,11 +121,25 @@ class Learner:
             )
 
     def propose(self, combination: int) -> Proposal:
-        """The proposal for a combination, from the results told so far."""
+        """The proposal for a combination, from the results told so far.
+
+        In a space of finitely many points it is one that was not proposed before, as long as there is one.
+        """
         with quiet():
             self._enter_diverged()
+        for attempt in range(_ATTEMPTS):
+            proposal = self._asked(combination, attempt)
+            if not self._finite or proposal.point.key not in self._proposed:
+                self._proposed.add(proposal.point.key)
+                return proposal
+            self._forget_last()
+        return self.recall(combination, self._untried(combination), {})
+
+    def _asked(self, combination: int, attempt: int) -> Proposal:
+        """What the sampler proposes, now for the so-manieth time."""
+        with quiet():
             self._study.sampler = self._sampler.optuna(
-                _seed_of(self._seed, combination), conditional=self._space.conditional
+                _seed_of(self._seed, combination, attempt), conditional=self._space.conditional
             )
             trial = self._study.ask()
             chosen: dict[str, object] = {}
@@ -128,6 +152,27 @@ class Learner:
         self._numbers[combination] = trial.number
         notes = optuna_internals.notes_of(self._study.get_trials(deepcopy=False)[trial.number])
         return Proposal(point, chosen, notes)
+
+    def _untried(self, combination: int) -> Mapping[str, object]:
+        """What makes a point that was not proposed before: a random one, or where many draws are none, the first."""
+        draws = random.Random(_seed_of(self._seed, combination, _ATTEMPTS))
+        for _ in range(_DRAWS):
+            chosen: dict[str, object] = {}
+
+            def choose(path: str, distribution: Distribution, chosen: dict[str, object] = chosen) -> object:
+                chosen[path] = distribution.quantile(draws.random())
+                return chosen[path]
+
+            if self._space.point(choose).key not in self._proposed:
+                return chosen
+        return next(chosen for point, chosen in self._space.choices({}) if point.key not in self._proposed)
+
+    def _forget_last(self) -> None:
+        """Let Optuna forget the last proposal: by a new study, for in one it stands."""
+        told = self._study.get_trials(deepcopy=False)[:-1]
+        with quiet():
+            self._study = self._new()
+            self._study.add_trials(told)
 
     def recall(self, combination: int, chosen: Mapping[str, object], attributes: Mapping[str, Any]) -> Proposal:
         """A proposal that was made before and kept, in place of `propose`."""
@@ -146,6 +191,7 @@ class Learner:
             )
             self._study.add_trial(trial)
         self._numbers[combination] = len(self._study.get_trials(deepcopy=False)) - 1
+        self._proposed.add(point.key)
         return Proposal(point, chosen, attributes)
 
     def tell(self, combination: int, reached: Reached) -> None:
@@ -274,9 +320,10 @@ def _option(value: object) -> CategoricalChoiceType:
     return value if value is None or isinstance(value, bool | int | float | str) else flow(value)
 
 
-def _seed_of(seed: int, combination: int) -> int:
+def _seed_of(seed: int, combination: int, attempt: int = 0) -> int:
     """A seed for the proposal of one combination, of 32 bits of a hash."""
-    digest = hashlib.sha256(json.dumps(["proposal", seed, combination]).encode()).digest()
+    key = ["proposal", seed, combination, *([attempt] if attempt else [])]
+    digest = hashlib.sha256(json.dumps(key).encode()).digest()
     return int.from_bytes(digest[:4])
 
 

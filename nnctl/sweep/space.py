@@ -6,9 +6,11 @@ others: both are formulas over the values chosen before them, and over the spec.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 from typing import Any
 
 from nnctl.components.base import Distribution
@@ -31,6 +33,11 @@ class Point:
 
     settings: Mapping[str, object]
     left_out: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Text that is equal for equal points."""
+        return json.dumps([self.settings, self.left_out], sort_keys=True)
 
 
 class Space:
@@ -104,15 +111,32 @@ class Space:
             settings = {path: value for path, value in settings.items() if not self._within(path, part)}
         return Point(settings, tuple(left_out))
 
+    def most_points(self, most: int) -> int | None:
+        """The number of points, without a grid's; `most` where there are more. None where nobody can list them."""
+        listed = [distribution.support().values() for distribution in self.distributions.values()]
+        if not listed or any(values is None for values in listed):
+            return None
+        if not self.conditional:
+            count = 1
+            for values in listed:
+                count = min(most, count * len(values[:most] if values is not None else ()))
+            return count
+        return len({point.key for point in islice(self.points({}), most)})
+
     def points(self, given: Mapping[str, object]) -> Iterator[Point]:
         """Every point of a space whose values are finite in number, the last path fastest.
 
         Raises SpecError where a path has more values than can be listed.
         """
+        yield from (point for point, _ in self.choices(given))
+
+    def choices(self, given: Mapping[str, object]) -> Iterator[tuple[Point, Mapping[str, object]]]:
+        """The same, each with what is chosen for it, by path."""
         digits: list[int] = []
         while True:
             radices: list[int] = []
-            yield self.point(partial(self._counted, digits, radices), given)
+            chosen: dict[str, object] = {}
+            yield self.point(partial(self._counted, digits, radices, chosen), given), chosen
             digits += [0] * (len(radices) - len(digits))
             # The next number of a count whose digits each have a radix of their own.
             while digits and digits[-1] + 1 == radices[len(digits) - 1]:
@@ -121,11 +145,19 @@ class Space:
                 return
             digits[-1] += 1
 
-    def _counted(self, digits: Sequence[int], radices: list[int], path: str, distribution: Distribution) -> object:
-        """The value that the next digit stands for, the first where there is none; its radix is added."""
+    def _counted(
+        self,
+        digits: Sequence[int],
+        radices: list[int],
+        chosen: dict[str, object],
+        path: str,
+        distribution: Distribution,
+    ) -> object:
+        """The value that the next digit stands for, the first where there is none; it and its radix are added."""
         values = self._listed(path, distribution)
         index = digits[len(radices)] if len(radices) < len(digits) else 0
         radices.append(len(values))
+        chosen[path] = values[index]
         return values[index]
 
     def _listed(self, path: str, distribution: Distribution) -> Sequence[object]:

@@ -24,7 +24,7 @@ from nnctl.spec.document import Spec, Sweep
 from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, spec_to_dict
 from nnctl.spec.yaml.tree import MappingNode
-from nnctl.sweep.combinations import drawn, listed, runs, runs_of_each
+from nnctl.sweep.combinations import combinations_asked, drawn, listed, runs, runs_of_each
 from nnctl.sweep.earlier_study import read_known
 from nnctl.sweep.formula import Formula
 from nnctl.sweep.learning import require_package
@@ -116,9 +116,17 @@ class Study:
         """A path in the folder, or a text with such paths, as people know it."""
         return text if self.away is None else self.away.shown(text)
 
-    def has_finished(self, trial: Trial) -> bool:
-        """True where a trial's folder has a result, if it is this study's: its spec needs no check."""
-        return not self.learns and os.path.lexists(RunFolder(self.folder_of(trial)).summary)
+    def unsure(self) -> Iterable[Trial]:
+        """Of `samples`, a trial of each combination that has one without a result; with one its spec needs no check.
+
+        What fits one trial of a combination fits all: seed and fold are none that the search chooses.
+        """
+        begun = not self.learns and os.path.lexists(self.folder)
+        for index, point in enumerate(self.points):
+            for trial in self.runs(index, point):
+                if not (begun and os.path.lexists(RunFolder(self.folder_of(trial)).summary)):
+                    yield trial
+                    break
 
     def claim(self) -> None:
         """Make the folder, or go on with the study in it. Raises RunError where neither is possible."""
@@ -211,9 +219,12 @@ def read_study(
     if sweep.ensemble is not None and sweep.ensemble > study.count:
         few = f"the sweep has {study.count} trial{'' if study.count == 1 else 's'}"
         raise loaded.error("sweep.ensemble", f"there is no ensemble of the {sweep.ensemble} best: {few}")
+    if (asked := combinations_asked(sweep)) > combinations:
+        words = "of %s combinations only %s differ, and none is tried twice; --seeds trains each several times"
+        _LOGGER.info(words, f"{asked:,}", f"{combinations:,}")
     if study.count > _MANY and not study.learns:
         _LOGGER.info("checking the settings of %s trials, which takes a while", f"{study.count:,}")
-    require_sound(base, (trial for trial in study.samples() if not study.has_finished(trial)), loaded, space)
+    require_sound(base, study.unsure(), loaded, space)
     return study
 
 
@@ -242,7 +253,10 @@ def _known(
 def combinations_of(space: Space, sweep: Sweep, seed: int) -> tuple[Sequence[Point], int]:
     """The points of a study, as `Study` has them, and the number of its combinations. Raises UsageError, SpecError."""
     if isinstance(sweep.sampler, LearningSampler):
-        return [point for index in range(_SAMPLES) for point in drawn(space, sweep, seed, index)], sweep.trials or 1
+        asked = sweep.trials or 1
+        most = space.most_points(asked)
+        points = [point for index in range(_SAMPLES) for point in drawn(space, sweep, seed, index)]
+        return points, asked if most is None else most
     points = listed(space, sweep, seed)
     return points, len(points)
 

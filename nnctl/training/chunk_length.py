@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
+
+from nnctl.late import dataclass
 
 CHUNK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The clock that a run goes by, in seconds, and its chunks. steps: in one, for tests; measured if None."""
+
+    steps: int | None = None
+    clock: Callable[[], float] = time.perf_counter
 
 
 class ChunkLength:

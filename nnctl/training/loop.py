@@ -14,22 +14,18 @@ weights and without penalty, each measured before its step's update.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.analysis.postmortem import non_finite, post_mortem
-from nnctl.analysis.remedies import of_rate
 from nnctl.components.base import MonitoredSchedule
-from nnctl.engine.chunks import Chunk
 from nnctl.engine.engine import Engine
-from nnctl.errors import DataError, DeviceLost, DivergedError, Interrupted, RunError
+from nnctl.errors import DeviceLost, Interrupted, RunError
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.spec.document import Spec
-from nnctl.training.chunk_length import ChunkLength
+from nnctl.training.chunk_length import ChunkLength, Pace
 from nnctl.training.events import (
     NO_ROWS,
     Computing,
@@ -47,9 +43,10 @@ from nnctl.training.events import (
     computing,
     rows_digest,
 )
+from nnctl.training.failing import Failing
 from nnctl.training.monitor import Monitor, metric_of, monitored_column, require_column
 from nnctl.training.rates import Rates, at_step
-from nnctl.training.saving import Saver, Store
+from nnctl.training.saving import Saver
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import WATCHED, drawn
 from nnctl.training.timetable import Timetable
@@ -59,11 +56,7 @@ class Loop:
     """One run's training, from its first step or from a checkpoint.
 
     engine: with the splits bound to its feed. sizes: examples of each split that there is, "train"
-    at least. identity: what the checkpoints say of the run besides its state (the
-    resolved spec, the data's fingerprint). store: None keeps checkpoints in memory.
-    chunk: steps in one, for tests; measured if None. advise: lines on what to do where the run
-    diverges at a learning rate. blame: the error for an example of a split whose cost is not finite, where it is
-    the example's fault.
+    at least. saver: of its checkpoints; None keeps them in memory. failing: the words where a cost is not finite.
     """
 
     def __init__(
@@ -72,16 +65,12 @@ class Loop:
         spec: Spec,
         sizes: Mapping[str, int],
         *,
-        store: Store | None = None,
-        identity: Mapping[str, Any] | None = None,
-        clock: Callable[[], float] = time.perf_counter,
-        chunk: int | None = None,
-        advise: Callable[[float], str] = lambda rate: f"  {of_rate(rate)}",
-        blame: Callable[[str], DataError | None] = lambda split: None,
+        saver: Saver | None = None,
+        pace: Pace | None = None,
+        failing: Failing | None = None,
     ) -> None:
         schedule = spec.schedule
         self.engine, self.spec, self.sizes = engine, spec, dict(sizes)
-        self.identity = dict(identity or {})
         self.timetable = Timetable.of_spec(spec, sizes["train"])
         self.rates = Rates(
             schedule.learning_rate.for_convention(spec.convention),
@@ -97,11 +86,12 @@ class Loop:
         self._rows_sha256 = NO_ROWS
         self._layer_rows, self._layer_rows_sha256 = 0, NO_ROWS
         self._measures = engine.measures()
-        self._advice, self._blame = advise, blame
-        self._length = ChunkLength(chunk)
-        self._clock = clock
-        self.saver = Saver(store, clock)
-        self._began = clock()
+        pace = pace or Pace()
+        self._failing = failing or Failing()
+        self._length = ChunkLength(pace.steps)
+        self._clock = pace.clock
+        self.saver = saver or Saver()
+        self._began = self._clock()
         self._subset = self._evaluation_subset()
 
     def _columns(self) -> tuple[str, ...]:
@@ -170,7 +160,7 @@ class Loop:
     def checkpoint(self) -> Checkpoint:
         """The state of the run between two steps."""
         progress = {
-            **self.identity,
+            **self.saver.identity,
             "seed": self.spec.seed,
             "examples": self.sizes["train"],
             "step": self.step,
@@ -257,7 +247,9 @@ class Loop:
             self._measures.add(steps.metrics, chunk.batch)
         self.step += steps.completed
         if steps.completed < count:
-            raise self._diverged(chunk, steps.completed, at_step(scheduled, steps.completed))
+            self.saver.save_best()
+            rates, epoch = at_step(scheduled, steps.completed), self.timetable.epoch_of(self.step) + 1
+            raise self._failing.of_step(self.engine, chunk, steps.completed, rates, self.step, epoch)
         self._length.took(count, spent)
 
     def _progress(self) -> Progress:
@@ -271,14 +263,12 @@ class Loop:
         # A metric that is not defined for its examples was not measured.
         return row | {n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in values.items()}
 
-    def _require_finite_state(self) -> None:
-        """Raise DivergedError where an array of the state holds what is no finite number, though every cost was one."""
-        broken = non_finite(self.engine.state(), self.step)
-        if broken is not None:
-            raise DivergedError(f"{broken}\n{self._advice(self.rates.learning_rate(max(self.step - 1, 0)))}")
+    @property
+    def _last_rate(self) -> float:
+        return self.rates.learning_rate(max(self.step - 1, 0))
 
     def _evaluate(self) -> Iterator[Event]:
-        self._require_finite_state()
+        self._failing.require_finite_state(self.engine.state(), self.step, self._last_rate)
         yield from self._watch()
         # The step before this evaluation is the last that trained at this rate.
         values: dict[str, Value] = {"learning_rate": self.rates.learning_rate(self.step - 1)}
@@ -326,15 +316,8 @@ class Loop:
 
     def _measure(self, split: str, subset: NDArray[np.int64] | None = None) -> Generator[Event, None, dict[str, Value]]:
         measured = yield from computing(self.engine.evaluating(split, subset))
-        if not math.isfinite(measured["cost"]):
-            if (error := self._blame(split)) is not None:
-                raise error
-            raise DivergedError(
-                f"the cost on the {split} split is {measured['cost']} after step {self.step} "
-                f"(epoch {self.timetable.epochs_done(self.step):g})\n"
-                f"  every step's cost was finite: the net overflows on examples it was not trained on\n"
-                f"{self._advice(self.rates.learning_rate(max(self.step - 1, 0)))}"
-            )
+        epoch = self.timetable.epochs_done(self.step)
+        self._failing.require_finite_cost(measured["cost"], split, self.step, epoch, self._last_rate)
         return {f"{split}_{name}": float(value) for name, value in measured.items()}
 
     def _save(self) -> Iterator[Event]:
@@ -346,17 +329,6 @@ class Loop:
             "the checkpoint is saved, --resume goes on from it" if self.saver.store is not None else "nothing was saved"
         )
         return Interrupted(number, f"stopped {where}; {saved}")
-
-    def _diverged(self, chunk: Chunk, index: int, scheduled: Mapping[str, float]) -> DivergedError | DataError:
-        self.saver.save_best()
-        if (error := self._blame("train")) is not None:
-            return error
-        epoch = self.timetable.epoch_of(self.step) + 1
-        return DivergedError(
-            f"the cost is no longer finite after step {self.step} (epoch {epoch})\n"
-            f"{post_mortem(self.engine, chunk.examples, chunk.indices[index], scheduled, self.step)}\n"
-            f"{self._advice(scheduled['learning_rate'])}"
-        )
 
     def _choose_weights(self) -> str:
         """Put the weights in place that the run ends with; "best" or "last"."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Protocol
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 from nnctl.runs.checkpoints import Checkpoint
 from nnctl.training.events import Saved, Saving
@@ -26,12 +27,19 @@ class Store(Protocol):
 class Saver:
     """The checkpoints of a run on their way to a store; without one the best is kept in memory.
 
+    identity: what the checkpoints say of the run besides its state (the resolved spec, the data's fingerprint).
     clock: seconds. step: of the last checkpoint that was saved; None before the first. best: the best weights' that
     the store has not got yet.
     """
 
-    def __init__(self, store: Store | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store | None = None,
+        identity: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.store = store
+        self.identity = dict(identity or {})
         self.step: int | None = None
         self.best: Checkpoint | None = None
         self._clock = clock

@@ -35,7 +35,9 @@ from nnctl.runs.lock import Lock
 from nnctl.runs.sealed import sha256, write_record
 from nnctl.spec.check.advice import advice
 from nnctl.spec.load import Loaded
+from nnctl.training.chunk_length import Pace
 from nnctl.training.events import NO_ROWS, Event, Finished, Pausing, Saved, Started
+from nnctl.training.failing import Failing
 from nnctl.training.kept import Kept
 from nnctl.training.loop import Loop
 from nnctl.training.pretraining.greedy import pretrain
@@ -51,6 +53,7 @@ from nnctl.training.resume import (
     require_same,
     seconds_spent,
 )
+from nnctl.training.saving import Saver
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import bind_other_splits, bind_training_set, bind_watched
 from nnctl.training.timetable import Timetable
@@ -192,11 +195,9 @@ class _Session:
             engine,
             loaded.spec,
             {name: len(split) for name, split in data.splits.items()},
-            store=store,
-            identity=_identity(loaded, data, engine),
-            chunk=self.chunk,
-            advise=partial(advice_on, data),
-            blame=_blaming(engine, data, loaded),
+            saver=Saver(store, _identity(loaded, data, engine)),
+            pace=Pace(self.chunk),
+            failing=Failing(partial(advice_on, data), _blaming(engine, data, loaded)),
         )
         counted = (0, NO_ROWS) if last is None else (last.progress["rows"], last.progress["rows_sha256"])
         records = keep_rows(folder.metrics, *counted)
@@ -283,7 +284,7 @@ def _lone_examples(engine: Engine, timetable: Timetable) -> tuple[str, ...]:
 
 
 def _blaming(engine: Engine, data: Dataset, loaded: Loaded) -> Callable[[str], DataError | None]:
-    """See `Loop`."""
+    """See `Failing`."""
     source, spec = loaded.spec.data, loaded.spec
 
     def blame(split: str) -> DataError | None:

@@ -72,7 +72,12 @@ def fitted(case: Mapping[str, Any], spec: str | Mapping[str, Any]) -> Metric:
     outputs, targets = arrays(case)
     classes = tuple(map(str, range(max(2, outputs.shape[1])))) if targets.ndim == 1 else None
     return metric_of(spec).fitted(
-        Task(components("cost")[case["cost"]](), components("activation")[case["activation"]](), classes)
+        Task(
+            components("cost")[case["cost"]](),
+            components("activation")[case["activation"]](),
+            classes,
+            outputs.shape[-1],
+        )
     )
 
 
@@ -101,7 +106,7 @@ def examples(name: str) -> tuple[Metric, NDArray[Any], NDArray[Any]]:
         targets = rng.integers(0, 6, 40) if classes else rng.standard_normal(outputs.shape).astype(np.float32)
         try:
             metric = components("metric")[name]().fitted(
-                Task(components("cost")[cost](), components("activation")[activation](), classes)
+                Task(components("cost")[cost](), components("activation")[activation](), classes, shape[-1])
             )
             judging({"m": metric}, outputs.shape[1:], targets.shape[1:], classes is not None)
         except ShapeError:
@@ -130,3 +135,62 @@ def test_what_was_kept_is_restored_exactly() -> None:
         assert after.value() == before.value()
         rest = gathered(metric, outputs, targets, 4, start=(after, 20))
         assert rest.values()["m"] == whole.values()["m"], name
+
+
+PROBABILITIES = np.array([[0.6, 0.3, 0.1], [0.2, 0.35, 0.45], [0.5, 0.45, 0.05], [0.1, 0.2, 0.7]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        ({"type": "recall", "class": 1, "threshold": 0.32}, 1.0),
+        ({"type": "precision", "class": 1, "threshold": 0.32}, 0.5),
+        ({"type": "recall", "class": 1, "threshold": 0.4}, 1.0),
+        ({"type": "precision", "class": 1, "threshold": 0.4}, 1.0),
+        ({"type": "f1", "class": "1", "threshold": 0.25}, 0.5),
+        ({"type": "recall", "class": 1}, 0.0),
+    ],
+)
+def test_a_threshold_decides_about_one_of_several_classes(metric: Mapping[str, Any], expected: float) -> None:
+    case = {"cost": "log_likelihood", "activation": "softmax", "outputs": PROBABILITIES, "targets": [0, 2, 1, 2]}
+    assert gathered(fitted(case, metric), *arrays(case), 4).values()["m"] == pytest.approx(expected)
+
+
+def test_of_two_classes_a_threshold_decides_about_the_second() -> None:
+    outputs = [[0.9, 0.1], [0.7, 0.3], [0.6, 0.4], [0.2, 0.8]]
+    case = {"cost": "log_likelihood", "activation": "softmax", "outputs": outputs, "targets": [0, 0, 1, 1]}
+    values = {
+        t: gathered(fitted(case, {"type": "recall", "threshold": t}), *arrays(case), 4).values()["m"]
+        for t in (0.35, 0.5)
+    }
+    assert values == {0.35: 1.0, 0.5: 0.5}
+
+
+@pytest.mark.parametrize("threshold", [-0.5, 0.5, 1.5])
+def test_the_threshold_of_a_unit_is_none_of_its_labels(threshold: float) -> None:
+    """Margins lie on both sides of 0 and beyond 1; labels are 0 and 1."""
+    outputs, targets = np.array([[-2.0], [-0.2], [0.4], [1.2], [3.0]]), np.array([0, 1, 0, 1, 1])
+    case = {"cost": "hinge", "activation": "linear", "outputs": outputs, "targets": targets}
+    yes = outputs[:, 0] > threshold
+    hits = np.sum(yes & (targets == 1))
+    for spec, expected in (("recall", hits / 3), ("precision", hits / yes.sum())):
+        metric = fitted(case, {"type": spec, "threshold": threshold})
+        assert gathered(metric, *arrays(case), 2).values()["m"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("metric", "activation", "outputs", "message"),
+    [
+        ({"type": "f1", "threshold": 0.3}, "softmax", PROBABILITIES, "of 3 classes a threshold decides about one"),
+        ({"type": "recall", "threshold": 1.5}, "sigmoid", [[0.5]] * 4, "lie from 0 to 1, all on one side of 1.5"),
+        ({"type": "accuracy", "threshold": 0.3}, "softmax", PROBABILITIES, "the largest of 3 outputs is the answer"),
+        ({"type": "balanced_accuracy", "threshold": 0.3}, "softmax", PROBABILITIES, "the largest of 3 outputs"),
+    ],
+)
+def test_a_threshold_that_decides_nothing_is_refused(
+    metric: Mapping[str, Any], activation: str, outputs: Any, message: str
+) -> None:
+    cost = "log_likelihood" if activation == "softmax" else "cross_entropy"
+    case = {"cost": cost, "activation": activation, "outputs": outputs, "targets": [0, 1, 1, 0]}
+    with pytest.raises(ShapeError, match=message):
+        fitted(case, metric)

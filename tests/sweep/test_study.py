@@ -90,14 +90,30 @@ def test_a_name_and_a_component_of_that_name_are_one_value() -> None:
 
 
 def test_trials_that_have_finished_are_not_checked_again() -> None:
-    search = [f"sweep.grid.optimizer.learning_rate={numbers(40)}"]
+    search = [f"sweep.grid.optimizer.learning_rate={numbers(200)}"]
+    read_study(Path("net.yaml"), search)  # What is read once.
     new = calls(lambda: read_study(Path("net.yaml"), search))
     study = read_study(Path("net.yaml"), search)
     for trial in study.samples():
         summary = study.folder_of(trial) / "summary.json"
         summary.parent.mkdir(parents=True)
         summary.touch()
-    assert calls(lambda: read_study(Path("net.yaml"), search)) < new / 2
+    again = calls(lambda: read_study(Path("net.yaml"), search))
+    assert again < new / 2, (again, new)
+
+
+def test_seeds_and_folds_of_a_combination_are_checked_once() -> None:
+    search = [f"sweep.grid.optimizer.learning_rate={numbers(40)}"]
+    once = calls(lambda: read_study(Path("net.yaml"), search))
+    eight = [*search, "sweep.seeds=4", "sweep.folds=2"]
+    study = read_study(Path("net.yaml"), eight)
+    assert study.count == 320
+    assert calls(lambda: read_study(Path("net.yaml"), eight)) < 3 * once
+    for trial in (trial for trial in study.samples() if trial.number % 8):
+        summary = study.folder_of(trial) / "summary.json"
+        summary.parent.mkdir(parents=True)
+        summary.touch()
+    assert [trial.number for trial in study.unsure()] == list(range(0, 320, 8))
 
 
 def test_true_and_one_are_two_values() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,11 @@ from nnctl.engine.engine import Steps
 from nnctl.errors import DivergedError, Interrupted, UsageError
 from nnctl.runs.checkpoints import Checkpoint, encode
 from nnctl.spec.load import load_text
+from nnctl.training.chunk_length import Pace
 from nnctl.training.events import Evaluated, Event, Finished, Progress, Saved, Stopped
 from nnctl.training.events import Tested as FinalRow  # pytest collects what is called Test…
 from nnctl.training.loop import Loop
+from nnctl.training.saving import Saver, Store
 from nnctl.training.signals import StopRequest
 from nnctl.training.splits import training_order
 
@@ -29,7 +33,9 @@ def make(
     n: int = 30,
     optimizer: str = "{type: sgd, learning_rate: 0.5}",
     splits: tuple[str, ...] = ("train", "validation", "test"),
-    **options: Any,
+    store: Store | None = None,
+    chunk: int | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Loop:
     spec = load_text(
         "data: {type: blobs, validation: 6, test: 6}\nlayers: [{type: dense, units: 3, activation: softmax}]\n"
@@ -39,7 +45,8 @@ def make(
     sizes = {"train": n, "validation": 12, "test": 9}
     for seed, name in enumerate(splits):
         engine.feed.bind(name, *blobs(sizes[name], seed), training_order(spec, sizes[name]))
-    return Loop(engine, spec, {name: sizes[name] for name in splits}, **options)
+    saver, pace = Saver(store, clock=clock), Pace(chunk, clock)
+    return Loop(engine, spec, {name: sizes[name] for name in splits}, saver=saver, pace=pace)
 
 
 class Memory:
@@ -231,7 +238,7 @@ def test_a_cost_that_is_not_finite_stops_with_a_diagnosis(monkeypatch: pytest.Mo
     def poisoned(engine: Any, examples: Any, indices: Any, scheduled: Any, step: int) -> str:
         return f"dense1: weight is poisoned at step {step}"
 
-    monkeypatch.setattr("nnctl.training.loop.post_mortem", poisoned)
+    monkeypatch.setattr("nnctl.training.failing.post_mortem", poisoned)
     store = Memory()
     loop = make(engine=SoftmaxEngine(poison_at=6), store=store)
     with pytest.raises(DivergedError) as caught:

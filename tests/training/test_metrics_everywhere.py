@@ -150,31 +150,26 @@ def test_a_number_that_is_undefined_is_null_and_never_the_best(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("labelled", "metric", "message"),
     [
-        (LABELS.format(metrics="[r2]", schedule=""), "r2 compares numbers, and these targets are labels"),
-        (LABELS.format(metrics="[{type: f1, class: red}]", schedule=""), "there is no class 'red'"),
-        (LABELS.format(metrics="[{type: recall, class: 7}]", schedule=""), "there is no class '7'"),
-        (
-            LABELS.format(metrics="[{type: roc_auc, multi_class: ovo, class: 1}]", schedule=""),
-            "roc_auc holds classes against each other",
-        ),
-        (
-            VALUES.format(data=POINTS[0], layers=POINTS[1], metrics="[f1]", schedule=""),
-            "f1 needs targets that are labels",
-        ),
-        (
-            VALUES.format(data=POINTS[0], layers=POINTS[1], metrics="[log_loss]", schedule=""),
-            "log_loss needs outputs that are probabilities, and those of linear are not",
-        ),
+        (True, "r2", "r2 compares numbers, and these targets are labels"),
+        (True, "{type: f1, class: red}", "there is no class 'red'"),
+        (True, "{type: recall, class: 7}", "there is no class '7'"),
+        (True, "{type: roc_auc, multi_class: ovo, class: 1}", "roc_auc holds classes against each other"),
+        (True, "{type: top_k, k: 7}", "among the 7 largest of 7 outputs is always the right one"),
+        (False, "f1", "f1 needs targets that are labels"),
+        (False, "nmse", "nmse needs targets that are sequences of values"),
+        (False, "log_loss", "log_loss needs outputs that are probabilities, and those of linear are not"),
     ],
 )
-def test_what_does_not_fit_is_said_at_the_metrics(text: str, message: str, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_said_at_the_metric(labelled: bool, metric: str, message: str, tmp_path: Path) -> None:
+    listed = f"\n  - weight_norms\n  - {metric}\n  - gradient_norms"
+    text = (LABELS if labelled else VALUES).format(data=POINTS[0], layers=POINTS[1], metrics=listed, schedule="")
     with pytest.raises(SpecError, match=message) as caught:
         rows(text, tmp_path / "run")
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.location is not None
-    assert diagnostic.location.line == text.splitlines().index(next(x for x in text.splitlines() if "metrics" in x)) + 1
+    assert diagnostic.location.line == text.splitlines().index(f"  - {metric}") + 1
 
 
 def test_settings_that_differ_have_columns_that_differ() -> None:

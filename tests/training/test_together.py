@@ -16,6 +16,7 @@ from nnctl.process.together import Together
 from nnctl.reporting.follow import RunSink, following
 from nnctl.spec.load import load_text
 from nnctl.training import session
+from nnctl.training.chunk_length import Pace
 from nnctl.training.events import Computing, Finished, Paused, Progress, Record
 from nnctl.training.signals import StopRequest
 
@@ -182,7 +183,9 @@ def test_time_that_others_take_makes_no_chunk_shorter(monkeypatch: pytest.Monkey
     made = loops.Loop.__init__
     monkeypatch.setattr(Engine, "begin", slow)
     monkeypatch.setattr(
-        loops.Loop, "__init__", lambda self, *a, **named: made(self, *a, **{**named, "clock": lambda: now[0]})
+        loops.Loop,
+        "__init__",
+        lambda self, *a, **named: made(self, *a, **{**named, "pace": Pace(clock=lambda: now[0])}),
     )
     loaded = load_text(SPEC, "small.yaml", ["backend=numpy", "schedule.epochs=100", "schedule.batch_size=1"])
     chunks, before = [], 0

@@ -51,7 +51,7 @@ _NON_PORTABLE_CLUSTER_SIZE_ALLOWED = 14
 _idle: dict[int, list[CupyDevice]] = {}
 """Devices that nobody uses any more, by number."""
 _shared: defaultdict[int, Shared] = defaultdict(Shared)
-"""What the devices of one number share."""
+"""The state that devices of one number share."""
 _lent: Counter[int] = Counter()
 """Devices that somebody uses, counted by number."""
 _beside = CompilingBeside()

@@ -40,7 +40,7 @@ class Device(Protocol):
 
     @property
     def shared(self) -> Shared:
-        """What it has in common with the other streams of this machine's device that this process uses."""
+        """The state in common with the other streams of this machine's device that this process uses."""
 
     @property
     def multiprocessors(self) -> int:

@@ -1,4 +1,4 @@
-"""What the streams of a device have in common within a process: trials of a sweep that are alike share it."""
+"""State that the streams of a device have in common within a process: trials of a sweep that are alike share it."""
 
 from __future__ import annotations
 

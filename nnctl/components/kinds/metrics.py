@@ -21,18 +21,36 @@ class Task:
     """The question that a net's outputs answer, as far as metrics must know it.
 
     activation: of the output; None where it is not one activation. classes: names of the labels'
-        classes; None where targets are values.
+        classes; None where targets are values. units: of the output's last axis.
     """
 
     cost: Cost
     activation: Activation | None
     classes: tuple[str, ...] | None
+    units: int
 
     @property
     def decides(self) -> bool:
         """True where targets are labels, or a yes or a no for each unit; False where they are any numbers."""
         probable = self.activation is not None and self.activation.probabilities
         return self.classes is not None or self.cost.decides or probable
+
+    @property
+    def chooses(self) -> bool:
+        """True where the answer is the class of the largest of several outputs."""
+        return self.classes is not None and self.units > 1
+
+    def threshold(self, name: str, given: float | None) -> float:
+        """The output above which a unit says yes: what a metric's field says, or else the cost's.
+
+        Raises ShapeError, for the metric of that name, where every output lies on one side of it.
+        """
+        if given is None:
+            return self.cost.threshold
+        if self.activation is not None and self.activation.probabilities and not 0.0 < given < 1.0:
+            message = f"{name}: outputs of {self.activation.type} lie from 0 to 1, all on one side of {given:g}"
+            raise ShapeError(message, "choose a threshold between them", path="metrics")
+        return given
 
 
 class Metric(Component):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from nnctl.components.base import Array, Cost, MeanMetric, Namespace, Task
 from nnctl.components.builder import Builder
-from nnctl.components.metrics.targets import labelled, mean_of_units
+from nnctl.components.metrics.targets import labelled, mean_of_units, without_threshold
 from nnctl.components.registry import register
 
 
@@ -27,7 +27,10 @@ class Accuracy(MeanMetric):
     threshold: Annotated[float | None, "above it a unit says yes; the cost's if absent, 0 for hinge, else ½"] = None
 
     def fitted(self, task: Task) -> Self:
-        return self if self.threshold is not None else replace(self, threshold=task.cost.threshold)
+        threshold = task.threshold(self.type, self.threshold)
+        if task.chooses and self.threshold is not None:
+            raise without_threshold(self.type, task)
+        return replace(self, threshold=threshold)
 
     def of_each(self, builder: Builder, output: Any, target: Any) -> Any:
         if not labelled(output, target):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from nnctl.components.base import Cost, Metric, Task
+from nnctl.components.base import Metric, Task
 from nnctl.components.builder import Builder
 from nnctl.components.metrics.confusion import THRESHOLD_WORDS, Counts, counts
-from nnctl.components.metrics.targets import labelled
+from nnctl.components.metrics.targets import labelled, without_threshold
 from nnctl.components.registry import register
 from nnctl.errors import ShapeError
 
@@ -40,7 +40,12 @@ class BalancedAccuracy(Metric):
                 "for numbers use mse, mae or r2",
                 path="metrics",
             )
-        return self if self.threshold is not None else replace(self, threshold=task.cost.threshold)
+        threshold = task.threshold(self.type, self.threshold)
+        if not task.chooses:
+            return replace(self, threshold=threshold)
+        if self.threshold is not None:
+            raise without_threshold(self.type, task)
+        return self
 
     def build(self, builder: Builder, output: Any, target: Any) -> dict[str, Any]:
         if not labelled(output, target) and output.shape[-1] > 1:
@@ -49,7 +54,7 @@ class BalancedAccuracy(Metric):
                 "use recall or f1",
                 path="metrics",
             )
-        return counts(builder, output, target, Cost.threshold if self.threshold is None else self.threshold)
+        return counts(builder, output, target, self.threshold)
 
     def start(self) -> Accumulator:
         from nnctl.components.accumulators import Totals

@@ -9,26 +9,37 @@ from nnctl.components.base import Array, Cost, Namespace, Task
 from nnctl.components.builder import Builder, among_counted
 from nnctl.components.metrics.averages import PerClass
 from nnctl.components.metrics.targets import above, labelled, values
+from nnctl.errors import ShapeError
 from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from nnctl.components.accumulators import Accumulator, Statistics
 
-THRESHOLD_WORDS = "above it a unit says yes; the cost's if absent, 0 for hinge, else ½"
+THRESHOLD_WORDS = (
+    "above it a unit says yes, and where the largest output answers, yes to the class; the cost's if absent, 0 for "
+    "hinge, else ½"
+)
 
 
-def counts(builder: Builder, output: Any, target: Any, threshold: float) -> dict[str, Any]:
+def counts(builder: Builder, output: Any, target: Any, threshold: float | None) -> dict[str, Any]:
     """Of a batch, how often each class was answered rightly, answered, and right: (classes,).
 
-    Labels: the unit with the largest output is the answer. A single unit, or several with
-    values for targets, say yes or no each: then there is `rejected` too, how often a no
-    was right. Labels that are left out count nowhere. Whole numbers, exact in float32.
+    Labels: the unit with the largest output is the answer; with a threshold each unit says yes
+    or no to its class. A single unit, or several with values for targets, say yes or no each:
+    then there is `rejected` too, how often a no was right. Their threshold is ½ if None. Labels
+    that are left out count nowhere. Whole numbers, exact in float32.
     """
+    truth = values(builder, output, target)
     if labelled(output, target) and output.shape[-1] > 1:
-        answer = builder.apply("one_hot", builder.apply("argmax", output), classes=output.shape[-1])
-        truth = values(builder, output, target)
+        if threshold is None:
+            answer = builder.apply("one_hot", builder.apply("argmax", output), classes=output.shape[-1])
+        else:
+            answer = above(builder, output, threshold)
     else:
-        answer, truth = above(builder, output, threshold), above(builder, values(builder, output, target), threshold)
+        border = Cost.threshold if threshold is None else threshold
+        answer = above(builder, output, border)
+        # A label is 0 or 1, wherever the outputs' threshold is.
+        truth = above(builder, truth, Cost.threshold if labelled(output, target) else border)
     axes = tuple(range(len(output.shape) - 1))
     answer, truth = among_counted(builder, answer), among_counted(builder, truth)
 
@@ -99,13 +110,20 @@ class ClassScore(PerClass):
 
     def fitted(self, task: Task) -> Self:
         metric = super().fitted(task)
-        return metric if metric.threshold is not None else replace(metric, threshold=task.cost.threshold)
+        threshold = task.threshold(self.type, metric.threshold)
+        if not task.chooses:
+            return replace(metric, threshold=threshold)
+        of_one = self.class_ is not None or (task.units == 2 and self.average is None)
+        if metric.threshold is not None and not of_one:
+            message = f"{self.type}: of {task.units} classes a threshold decides about one"
+            raise ShapeError(message, f"say which: {{type: {self.type}, class: …, threshold: …}}", path="metrics")
+        return metric
 
     def build(self, builder: Builder, output: Any, target: Any) -> dict[str, Any]:
         if self.class_ is not None:
             lone = output.shape[-1] == 1
             self.position(2 if lone else output.shape[-1])
-        return counts(builder, output, target, Cost.threshold if self.threshold is None else self.threshold)
+        return counts(builder, output, target, self.threshold)
 
     def start(self) -> Accumulator:
         from nnctl.components.accumulators import Totals

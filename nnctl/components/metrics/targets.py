@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nnctl.components.base import Array, Namespace
+from nnctl.components.base import Array, Namespace, Task
 from nnctl.components.builder import Builder
+from nnctl.errors import ShapeError
 
 
 def labelled(output: Any, target: Any) -> bool:
@@ -45,6 +46,12 @@ def _product(axes: Any) -> Any:
     for axis in rest:
         first = first * axis
     return first
+
+
+def without_threshold(name: str, task: Task) -> ShapeError:
+    """The error for a threshold of a metric whose answers are the largest of several outputs."""
+    message = f"{name}: the largest of {task.units} outputs is the answer, and a threshold has no part in it"
+    return ShapeError(message, "remove 'threshold'; precision, recall and f1 of one class take it", path="metrics")
 
 
 def above(builder: Builder, tensor: Any, threshold: float) -> Any:

@@ -33,6 +33,7 @@ from nnctl.spec.schema.forms import (
     bare,
     fields_of,
     nullable,
+    required_of,
 )
 from nnctl.spec.yaml.tree import MappingNode, Node, ScalarNode, SequenceNode, plain_data, text_of
 
@@ -305,7 +306,7 @@ class _Walker:
             values[known[name].attribute] = value
         # A required key that is only misspelt has its message already.
         told = frozenset(node.entries) | meant
-        if any(f.required and f.name not in told for f in known.values()):
+        if not required_of(cls) <= told:
             return self.lacking(node.location, cls, told, title)
         return self.checked(cls(**values), path) if good else _BAD
 

@@ -14,7 +14,7 @@ import math
 import re
 import types
 from dataclasses import MISSING
-from functools import cache
+from functools import cache, cached_property
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
@@ -176,19 +176,24 @@ class Field:
     required: bool
     owner: type
 
-    @property
+    @cached_property
     def attribute(self) -> str:
         """Its name in Python: `from_` for `from`."""
         return f"{self.name}_" if iskeyword(self.name) else self.name
 
     def default(self) -> Any:
         """A new default value. Raises TypeError for a required field."""
-        field = next(f for f in dataclasses.fields(self.owner) if f.name == self.attribute)
+        field = self._made
         if field.default is not MISSING:
             return field.default
         if field.default_factory is not MISSING:
             return field.default_factory()
         raise TypeError(f"{self.owner.__name__}.{self.name} has no default")
+
+    @cached_property
+    def _made(self) -> dataclasses.Field[Any]:
+        """What it is made from: a sweep asks for each of its trials."""
+        return next(f for f in dataclasses.fields(self.owner) if f.name == self.attribute)
 
 
 def fields_of(cls: type) -> dict[str, Field]:
@@ -197,6 +202,12 @@ def fields_of(cls: type) -> dict[str, Field]:
     Raises TypeError, naming class and field, on an annotation that no form covers.
     """
     return _read_fields(cls)
+
+
+@cache
+def required_of(cls: type) -> frozenset[str]:
+    """Names in specs of the fields of a dataclass that have no default."""
+    return frozenset(name for name, field in fields_of(cls).items() if field.required)
 
 
 @cache

@@ -58,7 +58,7 @@ class Units:
         self.code.store(value, place)
 
     def made(self, gate: int) -> Vector:
-        """What an earlier formula of the pass has stored: asked for when it was."""
+        """The value that an earlier formula of the pass has stored: asked for when it was."""
         return self.code.loaded(self._place(gate))
 
     def _fetch(self, place: str, *, writing: bool) -> None:
