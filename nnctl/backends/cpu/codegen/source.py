@@ -96,7 +96,7 @@ class _Generator:
         if plan.guarded == len(plan.launches):
             self._guard()
         self._results()
-        runs = runs_of(self.entries, plan, self.inlining)
+        runs = runs_of(self.entries, plan)
         return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), runs)
 
     def _writer(self, *, in_halves: bool = False) -> Writer:
