@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from nnctl.data.dataset import load_dataset
 from nnctl.errors import RunError
 from nnctl.runs.endings import forget_ending
 from nnctl.runs.folder import RunFolder
@@ -106,10 +105,15 @@ class _Dispatch:
 
         As the first trial reads it: data with folds of its own has no other reading.
         """
-        if not self._begun:
+        if self._begun:
+            return
+        if not self._executor.read(task):
+            # Here and not above: where a worker reads, nothing else in this process has a use for NumPy.
+            from nnctl.data.dataset import load_dataset
+
             first = load_variant(self._study.base, task.overrides).spec
             load_dataset(first.data, self._study.base.folder, first.seed)
-            self._begun = True
+        self._begun = True
 
     def _result(self, task: TrialTask, outcome: Outcome) -> TrialResult | None:
         """The result of a trial whose outcome this is; None where it has none, or is given again."""

@@ -73,6 +73,9 @@ class Inline:
     def free(self) -> bool:
         return len(self._tasks) < 2
 
+    def read(self, task: TrialTask) -> bool:
+        return False
+
     def give(self, task: TrialTask) -> None:
         self._tasks.append(task)
         self.given.append((task.number, task.watch.until if task.watch is not None else None))

@@ -56,6 +56,9 @@ class InThisProcess:
     def free(self) -> bool:
         return self.task is None
 
+    def read(self, task: TrialTask) -> bool:
+        return False
+
     def give(self, task: TrialTask) -> None:
         self.task = task
 

@@ -46,6 +46,10 @@ class CarriedTrials:
         """That of the executor."""
         return self._executor.free
 
+    def read(self, task: TrialTask) -> bool:
+        """Read as the executor does."""
+        return self._executor.read(task)
+
     def give(self, task: TrialTask) -> None:
         """Begin a trial, or go on with it, from the address."""
         self._executor.give(replace(task, address=self._away.address))

@@ -102,6 +102,10 @@ class DaskWorkers:
         most = self._jobs if self._jobs is not None else max(1, self._count())
         return not self._halted and len(self._under_way) < most
 
+    def read(self, task: TrialTask) -> bool:
+        """False: the first worker may be long in coming."""
+        return False
+
     def give(self, task: TrialTask) -> None:
         """Give a trial to Dask; before the first, see that every worker can train it. Raises RunError."""
         if self._call is None:
