@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from nnctl.cli.branching import Branching
+from nnctl.cli.groups import grouped
 from nnctl.cli.options import Overrides, Quiet, SpecArgument
 from nnctl.cli.sweep_fetch import fetch
+from nnctl.cli.sweep_options import ExecutionOptions, RankingOptions, SearchOptions, StudyOptions
 from nnctl.cli.sweep_show import show
 
 if TYPE_CHECKING:
@@ -20,81 +22,15 @@ if TYPE_CHECKING:
     from nnctl.sweep.trial_result import TrialResult
 
 
+@grouped
 def sweep(
     spec: SpecArgument,
-    grid: Annotated[
-        list[str] | None,
-        typer.Option("--grid", metavar="PATH=A,B,C", help="Try these values; repeatable, all combinations."),
-    ] = None,
-    space: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--space", metavar="PATH=LOW:HIGH[:log|:STEP]", help="Draw from this range, or a distribution; repeatable."
-        ),
-    ] = None,
-    trials: Annotated[
-        int | None, typer.Option("--trials", metavar="N", help="Points of what --space names; more go on.")
-    ] = None,
-    sampler: Annotated[
-        str | None,
-        typer.Option("--sampler", metavar="SAMPLER", help="random, qmc, grid; tpe, gp and cmaes learn from results."),
-    ] = None,
-    pruner: Annotated[
-        str | None,
-        typer.Option("--pruner", metavar="PRUNER", help="median, percentile, patience, halving, hyperband, wilcoxon."),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option("--seeds", metavar="N", help="Train each combination with N seeds; ranks means.")
-    ] = None,
-    folds: Annotated[
-        int | None,
-        typer.Option(
-            "--folds", metavar="K", help="Cross-validate: K runs, each validated on its own part; ranks means."
-        ),
-    ] = None,
-    monitor: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--monitor", metavar="COLUMN", help="Rank by this column, by several; what the runs monitor if absent."
-        ),
-    ] = None,
-    constraint: Annotated[
-        list[str] | None,
-        typer.Option("--constraint", metavar="COMPARISON", help="What a trial has to meet; repeatable."),
-    ] = None,
-    ensemble: Annotated[
-        int | None,
-        typer.Option("--ensemble", metavar="N", help="At the end judge the N best trials together, by vote and mean."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", "-j", metavar="N", min=1, help="Trials at a time; one a core if absent, and all a cluster takes."
-        ),
-    ] = None,
-    on: Annotated[
-        str, typer.Option("--on", metavar="WHERE", help="local, a Dask scheduler dask://HOST:8786, or slurm.yaml.")
-    ] = "local",
+    *,
+    search: SearchOptions,
+    by: RankingOptions,
+    execution: ExecutionOptions,
     set_: Overrides = None,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            "--out", metavar="DIR|URL", help="The sweep's folder, or s3://…; runs/<name>/sweep-<key> if absent."
-        ),
-    ] = None,
-    from_: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="FILE|URL", help="A database with a study of Optuna, known results to begin with."
-        ),
-    ] = None,
-    from_study: Annotated[
-        str | None, typer.Option("--from-study", metavar="NAME", help="Of --from, where it holds several.")
-    ] = None,
-    export: Annotated[
-        str | None,
-        typer.Option("--export", metavar="FILE|URL", help="At the end write it to a database, as a study of Optuna."),
-    ] = None,
+    asked: StudyOptions,
     quiet: Quiet = False,
 ) -> None:
     """Train a spec with many settings and rank them.
@@ -109,48 +45,30 @@ def sweep(
     import sys
     from contextlib import closing
 
-    from nnctl.errors import Interrupted, RunError, UsageError
-    from nnctl.sweep import options, runner
+    from nnctl.errors import Interrupted, RunError
+    from nnctl.sweep import runner
     from nnctl.sweep.away import opened
     from nnctl.sweep.executors.choice import open_executor
     from nnctl.sweep.results_file import write_results
     from nnctl.sweep.study import read_study
     from nnctl.training.signals import stop_on_signals
 
-    shortcuts = {
-        "sweep.sampler": sampler,
-        "sweep.trials": trials,
-        "sweep.pruner": pruner,
-        "sweep.seeds": seeds,
-        "sweep.folds": folds,
-        "sweep.monitor": options.listing(monitor),
-        "sweep.constraints": options.listing(constraint, always=True),
-        "sweep.ensemble": ensemble,
-    }
-    overrides = [
-        *(set_ or ()),
-        *map(options.grid, grid or ()),
-        *map(options.space, space or ()),
-        *(f"{path}={value}" for path, value in shortcuts.items() if value is not None),
-    ]
-    if from_study is not None and from_ is None:
-        raise UsageError("--from-study names a study, and no database\n  --from study.db, or an address of one")
-    with opened(out, new=True) as (folder, found):
-        study = read_study(spec, overrides, folder, None if from_ is None else (from_, from_study), found)
+    overrides = [*(set_ or ()), *search.overrides(), *by.overrides()]
+    source = asked.source()
+    with opened(asked.out, new=True) as (folder, found):
+        study = read_study(spec, overrides, folder, source, found)
         if study.sweep.ensemble is not None:
             # Here and not above: the process that hands out trials has no use for what trains and judges nets.
             from nnctl.sweep.ensemble import require_one_split
 
             require_one_split(study)
-        if export is not None:
+        if asked.export is not None:
             from nnctl.sweep.export import require_writable
 
-            require_writable(export)
-        executor = open_executor(on, study, jobs)
-        if not quiet and jobs is not None and study.at_once is not None and jobs > study.at_once:
-            most = f"{study.at_once} trial{'s are' if study.at_once > 1 else ' is'} under way at a time"
-            words = f"each waits for the results of those further before it than sweep.lag, {study.sweep.lag}"
-            typer.echo(f"-j {jobs}: at most {most}, for {words}", err=True)
+            require_writable(asked.export)
+        executor = open_executor(execution.on, study, execution.jobs)
+        if not quiet and execution.jobs is not None:
+            _tell_of_lag(study, execution.jobs)
         with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:
             results = list(_report(study, _watched(study, running, quiet), quiet))
         if stop.signal_number is not None:
@@ -163,8 +81,8 @@ def sweep(
             _conclude(study, ranked, table=sys.stdout.isatty(), quiet=quiet)
         if ranked is not None and study.sweep.ensemble is not None:
             _judge(study, study.sweep.ensemble, line=sys.stdout.isatty(), quiet=quiet)
-        if ranked is not None and export is not None:
-            _export(study, export, quiet=quiet)
+        if ranked is not None and asked.export is not None:
+            _export(study, asked.export, quiet=quiet)
         _settle(study, results)
         if ranked is not None and ranked.ranking[0].status == "failed":
             columns = " and ".join(objective.column for objective in ranked.objectives)
@@ -172,6 +90,14 @@ def sweep(
                 f"{study.shown(str(study.folder))}: no trial has a number in {columns}, so none is the best\n  "
                 "rank by another column: --monitor"
             )
+
+
+def _tell_of_lag(study: Study, jobs: int) -> None:
+    """Say so where fewer trials are under way at a time than are asked for."""
+    if study.at_once is not None and jobs > study.at_once:
+        most = f"{study.at_once} trial{'s are' if study.at_once > 1 else ' is'} under way at a time"
+        words = f"each waits for the results of those further before it than sweep.lag, {study.sweep.lag}"
+        typer.echo(f"-j {jobs}: at most {most}, for {words}", err=True)
 
 
 def _export(study: Study, url: str, *, quiet: bool) -> None:

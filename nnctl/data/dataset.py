@@ -121,7 +121,7 @@ def load_dataset(source: DataSource, folder: Path, seed: int) -> Dataset:
 def read_examples(source: Source, folder: Path, seed: int) -> Examples:
     """The examples of a source, before they are divided. Raises DataError where they are missing or broken."""
     examples = source.read(folder, seed)
-    require_sound(source, examples)
+    require_sound(source, folder, examples)
     return examples
 
 

@@ -175,8 +175,8 @@ class Source(DataSource):
         """Bring the data to this machine; nothing to do for a type that is not downloaded. Raises DataError."""
 
     def where(self, folder: Path) -> str:
-        """The place of its data, or the way to get it, in a few words."""
-        raise NotImplementedError
+        """The place of its data, or the way to get it, in a few words; its type if it does not say."""
+        return self.type
 
     def signature(self, folder: Path, seed: int = 0) -> DataSignature:
         """The signature of what training with this seed reads. Raises DataError where a file is needed and bad."""

@@ -129,6 +129,13 @@ def _answer_of(targets: NDArray[Any], file: str) -> tuple[Answer, str]:
         if len(names) < 2:
             raise DataError(f"{file}: every target is {names[0]!r}: there is nothing to tell apart")
         return Answer(np.bincount(labels).tolist()), f"{len(names):,} classes"
+    if flat.dtype.kind == "f" and not np.isfinite(flat).all():
+        row = int(np.argwhere(~np.isfinite(flat))[0][0])
+        raise DataError(
+            f"{file}: target {row} (counted from 0) is no finite number\n  remove the example, or fill the gap"
+        )
+    if (flat == flat[0]).all():
+        raise DataError(f"{file}: every target is {flat[0]}: there is nothing to learn")
     if flat.ndim > 2:
         raise DataError(f"{file}: targets of shape {_shown(flat.shape[1:])} an example\n  write the spec by hand")
     more = f"more different whole numbers than {MOST_CLASSES}" if flat.dtype.kind in "iu" else "real numbers"

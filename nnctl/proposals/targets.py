@@ -81,6 +81,12 @@ def describe(cells: Cells) -> Target:
         raise DataError(f"{cells.place.name}: the target {name!r} holds nothing but missing cells")
     if not cells.is_text and not cells.is_number:
         raise DataError(f"{cells.place.name}: the target {name!r} holds {values.type}: choose numbers or names")
+    if count_of(cells) == 1:
+        only = cut(str(different(cells)[0].as_py()))
+        raise DataError(
+            f"{cells.place.name}: every target is {only!r}: there is nothing to tell apart\n"
+            "  give it rows of another one, or choose another column by --target"
+        )
     if cells.is_text and (readings := numerals.notations(different(cells))):
         fields = {"type": "number", **readings[0].said}
         return _amounts(fields, f"written as {cut(different(cells)[0].as_py())!r}", gaps)
@@ -132,11 +138,6 @@ def _classes(cells: Cells) -> Target:
     sizes = {text: int(count) for text, count in zip(texts, counts, strict=True) if count}
     name, gaps = cut(cells.name), gaps_in(cells)
     rows = sum(sizes.values())
-    if len(sizes) == 1:
-        raise DataError(
-            f"{cells.place.name}: every target is {cut(next(iter(sizes)))!r}: there is nothing to tell apart\n"
-            "  give it rows of another class, or choose another column by --target"
-        )
     if len(sizes) > FEW and len(sizes) > MOSTLY_DIFFERENT * rows:
         raise DataError(
             f"{cells.place.name}: the target {name!r} holds {len(sizes):,} different texts in {rows:,} rows, which are "

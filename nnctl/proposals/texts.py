@@ -24,6 +24,8 @@ def of_text(path: Path, called: Called) -> Proposal:
     if len(text) < _LEAST:
         raise DataError(f"{path}: {len(text):,} characters teach nothing\n  a text has {_LEAST} at least")
     found = len(set(text))
+    if found == 1:
+        raise DataError(f"{path}: every character is {text[0]!r}: there is nothing to tell apart")
     length = max(8, min(64, len(text) // (_ROWS * 8)))
     data: dict[str, object] = {
         "type": "text",

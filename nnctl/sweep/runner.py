@@ -47,7 +47,9 @@ class _Dispatch:
     def __init__(self, study: Study, executor: Executor, stop: StopRequest) -> None:
         self._study, self._executor, self._stop = study, executor, stop
         self._search = Search(study)
-        self._ready = Ready(self._following, ahead=not (study.learns or study.sweep.pruner is not None))
+        # A process that trains several at a time is best given those that follow one another: they are alike.
+        ahead = executor.together == 1 and not study.learns and study.sweep.pruner is None
+        self._ready = Ready(self._following, ahead=ahead)
         self._trials: dict[int, Trial] = {}  # that are ready or under way
         self._nets: Counter[str] = Counter()  # of those that an executor has
         self._again: deque[TrialTask] = deque()  # whose processes have died

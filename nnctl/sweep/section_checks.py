@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from nnctl.components.kinds.pruning import Pruner, RungPruner, SeriesPruner
 from nnctl.components.kinds.running import LearningSampler
-from nnctl.components.samplers import Grid
+from nnctl.components.samplers import Grid, Random
 from nnctl.errors import SpecError, UsageError
 from nnctl.spec.document import Sweep
 from nnctl.spec.load import Loaded
@@ -34,6 +34,11 @@ def require_sense(sweep: Sweep) -> None:
             "nothing to sweep\n"
             "  --grid optimizer.learning_rate=0.01,0.1,1 tries three values; so does a sweep section in the spec"
         )
+    if not sweep.space and not isinstance(sweep.sampler, Random):
+        raise UsageError(
+            f"sweep: the sampler {sweep.sampler.type} has nothing to propose\n"
+            "  --space optimizer.learning_rate=0.001:1:log names something"
+        )
     if isinstance(sweep.sampler, LearningSampler):
         _require_sense_to_learn(sweep, sweep.sampler)
     if sweep.pruner is not None:
@@ -53,12 +58,7 @@ def require_sense(sweep: Sweep) -> None:
 
 
 def _require_sense_to_learn(sweep: Sweep, sampler: LearningSampler) -> None:
-    """Raise UsageError where a sampler that learns has nothing to choose, or cannot do what is asked."""
-    if not sweep.space:
-        raise UsageError(
-            f"sweep: the sampler {sampler.type} has nothing to propose\n"
-            "  --space optimizer.learning_rate=0.001:1:log names something"
-        )
+    """Raise UsageError where a sampler that learns cannot do what is asked."""
     if sweep.grid:
         path = next(iter(sweep.grid))
         raise UsageError(

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from nnctl.analysis.examples import random_examples
 from nnctl.backends.cpu.codegen.source import missing
+from nnctl.components.signature import DataSignature
 from nnctl.engine.initial import initial_state
 from nnctl.graph.network import Network
+from nnctl.spec.document import Spec
 from nnctl.spec.load import load_spec
 
 Array = NDArray[Any]
@@ -50,8 +52,11 @@ BRIEF = {"echo-state": ("data.length=230",), "mackey-glass": ("data.length=230",
 
 def spec_steps(path: Path, batch: int, rows: int, *, brief: bool = False) -> SpecSteps:
     loaded = load_spec(path, BRIEF.get(path.stem, ()) if brief else ())
-    signature = loaded.spec.data.signature(loaded.folder)
-    network = Network(loaded.spec, signature)
+    return steps_of(loaded.spec, loaded.spec.data.signature(loaded.folder), batch, rows)
+
+
+def steps_of(spec: Spec, signature: DataSignature, batch: int, rows: int) -> SpecSteps:
+    network = Network(spec, signature)
     stored = initial_state(network, 0, batch) | random_examples(signature, rows, 0) | {"seed": np.array([3, 5])}
     narrow = {k: np.asarray(v, np.float32 if np.asarray(v).dtype.kind == "f" else None) for k, v in stored.items()}
     return SpecSteps(network, batch, rows, narrow)

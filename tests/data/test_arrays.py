@@ -75,10 +75,14 @@ def test_a_test_set_needs_both_arrays():
     ("arrays", "fields", "message"),
     [
         ({"input": INPUTS, "targets": LABELS}, {}, "has no array 'inputs'; .*\n  did you mean inputs: input?"),
-        ({"inputs": INPUTS, "targets": LABELS[:2]}, {}, "npz: 4 inputs, but 2 targets"),
+        ({"inputs": INPUTS, "targets": LABELS[:2]}, {}, "a.npz: 4 inputs, but 2 targets"),
         ({"inputs": INPUTS[:0], "targets": LABELS}, {}, "inputs is empty"),
         ({"inputs": np.float64(1), "targets": LABELS}, {}, "inputs is a single number"),
-        ({"inputs": INPUTS * np.nan, "targets": LABELS}, {}, r"input 0 \(counted from 0\) is nan at position 0"),
+        (
+            {"inputs": INPUTS * np.nan, "targets": LABELS},
+            {},
+            r"a.npz: input 0 \(counted from 0\) is nan at posi",
+        ),
         ({"inputs": INPUTS * 1e40, "targets": LABELS}, {}, "inputs: 1e.40 is too large for single precision"),
         ({"inputs": INPUTS * 1j, "targets": LABELS}, {}, "numbers are expected, not complex128"),
         ({"inputs": INPUTS, "targets": LABELS}, {"indices": True}, "indices: true wants integers, not float64"),

@@ -129,6 +129,9 @@ ERRORS = {
     "arrays without names": (("arrays.npz",), 3, "which of the arrays are the targets"),
     "no targets": (("lonely.npy",), 3, "where are its targets"),
     "a short text": (("short.txt",), 3, "5 characters teach nothing"),
+    "one character": (("aaa.txt",), 3, "every character is 'a'"),
+    "one amount": (("same.npz",), 3, "every target is 1.5"),
+    "a target that is no number": (("gap.npz",), 3, "target 7 (counted from 0) is no finite number"),
 }
 
 
@@ -141,6 +144,10 @@ def test_sentences_with_the_fix(init, tmp_path, name):
     np.savez(tmp_path / "arrays.npz", a=np.zeros(3), b=np.zeros(3))
     np.save(tmp_path / "lonely.npy", np.zeros((40, 2)))
     (tmp_path / "short.txt").write_text("words")
+    (tmp_path / "aaa.txt").write_text("a" * 500)
+    amounts = np.where(np.arange(40) == 7, np.nan, 1.5)
+    np.savez(tmp_path / "same.npz", inputs=np.ones((40, 2)), targets=np.nan_to_num(amounts, nan=1.5))
+    np.savez(tmp_path / "gap.npz", inputs=np.ones((40, 2)), targets=amounts)
     arguments, code, message = ERRORS[name]
     proposed = init(*arguments)
     assert (proposed.code, proposed.text) == (code, "")

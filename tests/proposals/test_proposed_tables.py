@@ -340,6 +340,7 @@ ERRORS = {
     "no target": ("t.csv", "a,b\n" + "1,2\n2,1\n" * 10, 2, "say --target NAME, one of a, b"),
     "two targets": ("t.csv", "x,label,class\n" + "1,a,b\n2,c,d\n" * 10, 2, "one of label, class"),
     "one class": ("t.csv", "x,y\n" + "1,a\n2,a\n" * 10, 3, "every target is 'a'"),
+    "one amount": ("t.csv", "x,y\n" + "1,2.5\n2,2.5\n" * 10, 3, "every target is '2.5'"),
     "nothing left": ("t.csv", "x,y\n" + "1,a\n1,b\n" * 10, 3, "no column is left for the inputs"),
     "targets all different": ("t.csv", "x,y\n" + "".join(f"{i % 3},n{i}\n" for i in range(30)), 3, "no classes"),
     "another ending": ("t.docx", "x", 3, "its name does not say what it is"),

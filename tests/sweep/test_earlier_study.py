@@ -291,7 +291,7 @@ def test_a_run_that_diverged_beside_others_and_one_that_the_machine_lost_are_no_
         ),
         (("--from", "study.db", "--from-study", "useless"), "none of the 1 trials of the study 'useless' is a known"),
         (("--from", "study.db", "--sampler", "random"), "the sampler random learns from no results"),
-        (("--from-study", "before"), "--from-study names a study, and no database"),
+        (("--from-study", "before"), "--from-study: says nothing to a sweep that begins with no study"),
     ],
 )
 def test_what_cannot_be_read(options: tuple[str, ...], message: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Sequence
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import inline
 import pytest
 from run_contents import contents
 
@@ -18,17 +18,11 @@ from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.endings import status_of
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.sweeps import ranked_trials
-from nnctl.sweep.executors import worker
-from nnctl.sweep.executors.contract import Outcome, TrialTask
 from nnctl.sweep.ranking import rank
 from nnctl.sweep.results_file import write_results
-from nnctl.sweep.runner import run
 from nnctl.sweep.stored_sweep import read_sweep
-from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import load_trial
-from nnctl.sweep.trial_result import TrialResult
 from nnctl.training import session
-from nnctl.training.signals import StopRequest
 
 SPEC = """\
 name: blobs
@@ -57,8 +51,11 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("net.yaml").write_text(SPEC)
 
 
+<<<<<<< HEAD
 class Inline:
     """An executor that trains in this process, one trial at a time."""
+
+    together = 1
 
     def __init__(self, study: Study) -> None:
         self._study = study
@@ -102,6 +99,9 @@ def swept(out: str, *overrides: str, most: int | None = None) -> tuple[Study, In
             if len(results) == most:
                 break
     return study, executor, sorted(results, key=lambda result: result.trial.number)
+=======
+swept = partial(inline.swept, places=2, last=True)
+>>>>>>> main
 
 
 def timeless(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

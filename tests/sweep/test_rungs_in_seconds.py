@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import deque
-from collections.abc import Sequence
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
+from inline import swept
 from run_contents import contents
 
 from nnctl.cli import main
@@ -19,21 +18,16 @@ from nnctl.reporting.follow import RunSink, follow
 from nnctl.runs.endings import ending_of
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.rows import evaluations
-from nnctl.sweep.executors import worker
-from nnctl.sweep.executors.contract import Outcome, TrialTask
 from nnctl.sweep.objectives import Objective
 from nnctl.sweep.ranking import rank
 from nnctl.sweep.results_file import write_results
 from nnctl.sweep.rungs import Watch
-from nnctl.sweep.runner import run
 from nnctl.sweep.stored_sweep import read_sweep
-from nnctl.sweep.study import Study, read_study
 from nnctl.sweep.trial import load_trial
-from nnctl.sweep.trial_result import TrialResult
 from nnctl.sweep.trial_rows import trial_object
 from nnctl.training import session
-from nnctl.training.loop import Loop
-from nnctl.training.signals import StopRequest
+from nnctl.training.chunk_length import Pace
+from nnctl.training.saving import Saver
 
 SPEC = """\
 name: blobs
@@ -74,57 +68,9 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.chdir(tmp_path)
     Path("net.yaml").write_text(SPEC)
     made = Clock()
-    monkeypatch.setitem(Loop.__init__.__kwdefaults__, "clock", made)
+    monkeypatch.setattr(session, "Pace", partial(Pace, clock=made))
+    monkeypatch.setattr(session, "Saver", partial(Saver, clock=made))
     return made
-
-
-class Inline:
-    """An executor that trains in this process, of those that it was given the last or the first one."""
-
-    def __init__(self, study: Study, places: int, *, last: bool) -> None:
-        self._study, self._places, self._last = study, places, last
-        self._tasks: deque[TrialTask] = deque()
-        self.given: list[tuple[int, float | None]] = []
-
-    @property
-    def busy(self) -> bool:
-        return bool(self._tasks)
-
-    @property
-    def free(self) -> bool:
-        return len(self._tasks) < self._places
-
-    def read(self, task: TrialTask) -> bool:
-        return False
-
-    def give(self, task: TrialTask) -> None:
-        self._tasks.append(task)
-        self.given.append((task.number, task.watch.until if task.watch is not None else None))
-
-    def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
-        task = self._tasks.pop() if self._last else self._tasks.popleft()
-        return [(task, worker.train(self._study.base, task, StopRequest()))]
-
-    def halt(self) -> None:
-        self._tasks.clear()
-
-    def close(self) -> None:
-        pass
-
-
-def swept(
-    out: str, *overrides: str, most: int | None = None, places: int = 1, last: bool = False
-) -> tuple[Study, Inline, list[TrialResult]]:
-    """The final results of a sweep, by number. most: results after which it is left."""
-    study = read_study(Path("net.yaml"), overrides, Path(out))
-    executor = Inline(study, places, last=last)
-    results: list[TrialResult] = []
-    with closing(run(study, executor, StopRequest())) as running:
-        for result in running:
-            results.append(result)
-            if len(results) == most:
-                break
-    return study, executor, sorted(results, key=lambda result: result.trial.number)
 
 
 def row(epoch: float, seconds: float, cost: float | None) -> dict[str, float | None]:

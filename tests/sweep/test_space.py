@@ -11,6 +11,7 @@ from listing import trials
 
 from nnctl.components.distributions import Choice, Integer, LogUniform, Uniform
 from nnctl.components.registry import components
+from nnctl.components.samplers import Grid, Tpe
 from nnctl.errors import UsageError
 from nnctl.spec.document import Sweep
 from nnctl.spec.load import load_text
@@ -79,6 +80,11 @@ def test_a_component_is_set_before_its_fields() -> None:
         (Sweep(), "nothing to sweep"),
         (Sweep(space=LAWS), "how many trials"),
         (Sweep(trials=3), "3 trials of nothing"),
+        (Sweep(seeds=2, sampler=Tpe()), "the sampler tpe has nothing to propose"),
+        (
+            Sweep(grid={"optimizer.learning_rate": (0.1, 1.0)}, sampler=Grid()),
+            "the sampler grid has nothing to propose",
+        ),
         (
             Sweep(grid={"sweep.lag": (1, 2)}),
             "'sweep.lag' says how the sweep goes, and is the same for all of its trials",

@@ -42,6 +42,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class InThisProcess:
     """An executor of one trial after the other, where the disk's double is."""
 
+    together = 1
+
     def __init__(self, base: Loaded) -> None:
         self.base, self.task = base, None
 

@@ -396,7 +396,7 @@ def test_the_backend_says_how_many_unless_the_spec_does(
     study = read_study(Path("net.yaml"), ["sweep.seeds=200", *settings], Path("found"))
     executor = choice.open_executor("local", study, jobs)
     assert isinstance(executor, LocalProcesses)
-    assert (executor._jobs, executor._together) == (jobs, expected)
+    assert (executor._jobs, executor.together) == (jobs, expected)
 
 
 def test_auto_is_what_can_run_here(monkeypatch: pytest.MonkeyPatch) -> None:

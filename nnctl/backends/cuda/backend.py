@@ -12,16 +12,10 @@ from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Executable, Finding, Resources
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.device import Device
-from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.executable import CapturedWay, TimedSteps
 from nnctl.backends.cuda.memory import Entries
-from nnctl.backends.cuda.persistent.choice import complete, grids_for, obstacle, suits
-from nnctl.backends.cuda.persistent.steps import PersistentWay
-from nnctl.backends.cuda.persistent.tasks import tasks_of
-from nnctl.backends.cuda.persistent.trial import Way
 from nnctl.backends.cuda.planner import CudaPlanner
-from nnctl.backends.cuda.product_library import asks_library
-from nnctl.errors import UsageError
+from nnctl.backends.cuda.ways import PlanWays
 from nnctl.plan.plan import Plan
 
 
@@ -74,31 +68,11 @@ class CudaBackend(CudaPlanner):
         training step that the spec wants run by one.
         """
         how = (self.precision, self.persistent)
-        return self.device.shared.choice(plan, how, lambda: self._ways(_single(plan))).load(storage, self.device)
 
-    def _ways(self, plan: Plan) -> Sequence[Way]:
-        """The ways to run a plan that are worth a trial, first the one that is taken until then."""
-        captured = CapturedWay(plan, self.precision)
-        persistent = self._persistent(captured)
-        return persistent if self.persistent and persistent else [captured, *persistent]
+        def ways() -> PlanWays:
+            return PlanWays(_single(plan), self.device, self.precision, self.persistent)
 
-    def _persistent(self, captured: CapturedWay) -> list[PersistentWay]:
-        """The persistent kernels that are worth a trial beside captured launches, the most promising first."""
-        plan = captured.plan
-        if plan.guard is None or self.persistent is False or not (self.persistent or suits(plan)):
-            return []
-        calls = calls_of(plan, self.precision)
-        reason = obstacle(plan, calls)
-        if not complete(calls) or reason is not None:
-            if self.persistent:
-                raise UsageError(f"no persistent kernel can run {plan.name}: {reason}\n  leave persistent: out")
-            return []
-        device = self.device
-        if not self.persistent and asks_library(captured.pieces(device)):
-            # Its sums are in another order: a trial would choose among results.
-            return []
-        grids = grids_for(tasks_of(plan, calls), device.multiprocessors, device.largest_cluster)
-        return [PersistentWay(plan, calls, grid) for grid in grids]
+        return self.device.shared.choice(plan, how, ways).load(storage, self.device)
 
     def load_timed(self, plan: Plan, storage: Mapping[str, Any], *, retune: bool = False) -> TimedSteps:
         """See `Backend`."""

@@ -184,6 +184,7 @@ class CapturedWay:
     """Captured launches as a way to run a plan, whose products are of that precision."""
 
     function: None = None
+    alike: None = None
 
     def __init__(self, plan: Plan, precision: ProductPrecision = "float32") -> None:
         self.plan = plan

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.cuda.persistent.joint import JointLaunches
-from nnctl.backends.cuda.persistent.trial import Choice, Way
+from nnctl.backends.cuda.persistent.trial import Choice, Decision, WaysOf
 from nnctl.backends.host_arrays import lies_still
 from nnctl.plan.plan import Plan
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from nnctl.backends.cuda.device import Device
 
 _MOST = 32
-"""Plans whose choices are kept, those that were asked for last: of the nets that a process keeps some each."""
+"""Plans whose ways are kept, and decisions among ways, those that were asked for last: nets have some plans each."""
+
+T = TypeVar("T")
 
 
 class Shared:
@@ -32,17 +34,20 @@ class Shared:
         self.modules: dict[str, Any] = {}
         self.joint = JointLaunches()
         self._choices: OrderedDict[Hashable, Choice] = OrderedDict()
+        self._decisions: OrderedDict[Hashable, Decision] = OrderedDict()
         self._examples: dict[int, tuple[ref[NDArray[Any]], Any, Device, Any]] = {}
 
-    def choice(self, plan: Plan, how: Hashable, ways: Callable[[], Sequence[Way]]) -> Choice:
+    def choice(self, plan: Plan, how: Hashable, ways: Callable[[], WaysOf]) -> Choice:
         """The choice among ways to run a plan, by the plan itself and how it is to be run. Raises as `ways` does."""
+
+        def choice() -> Choice:
+            found = ways()
+            if len(alone := found(1)) == 1:
+                return Choice(found)
+            return Choice(found, _kept(self._decisions, (how, *(way.alike for way in alone)), Decision))
+
         # What is kept holds the plan, so that its identity stays its own.
-        key = (id(plan), how)
-        found = self._choices.pop(key, None) or Choice(ways())
-        self._choices[key] = found
-        if len(self._choices) > _MOST:
-            self._choices.popitem(last=False)
-        return found
+        return _kept(self._choices, (id(plan), how), choice)
 
     def to_read(self, array: NDArray[Any], device: Device) -> Any:
         """A copy of an array that nobody changes. It lies there once for all streams, as long as the array is there."""
@@ -58,3 +63,12 @@ class Shared:
         if first is not device:
             device.wait_for(there)
         return placed
+
+
+def _kept(among: OrderedDict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
+    """What is kept by a key, made if it is not; what was not asked for longest goes."""
+    found = among.pop(key) if key in among else make()
+    among[key] = found
+    if len(among) > _MOST:
+        among.popitem(last=False)
+    return found

@@ -37,6 +37,11 @@ class CarriedTrials:
         self._executor, self._away = executor, away
 
     @property
+    def together(self) -> int:
+        """That of the executor."""
+        return self._executor.together
+
+    @property
     def busy(self) -> bool:
         """That of the executor."""
         return self._executor.busy

@@ -115,6 +115,11 @@ class Executor(Protocol):
     """Workers that train trials, variants of one spec, each in its folder, going on with what is there."""
 
     @property
+    def together(self) -> int:
+        """Trials at a time that one process trains."""
+        ...
+
+    @property
     def busy(self) -> bool:
         """True where a trial was given whose outcome has not come."""
         ...

@@ -92,6 +92,11 @@ class DaskWorkers:
         self._halted = self._alone = False
 
     @property
+    def together(self) -> int:
+        """1: of a worker each thread has a process for its trials."""
+        return 1
+
+    @property
     def busy(self) -> bool:
         """True where a trial was given whose outcome has not come."""
         return bool(self._under_way)

@@ -147,7 +147,7 @@ class LocalProcesses:
 
     def __init__(self, base: Loaded, jobs: int, together: int = 1, *, as_fit: bool = False) -> None:
         """Start no process yet."""
-        self._base, self._jobs, self._together, self._as_fit = base, jobs, together, as_fit
+        self._base, self._jobs, self.together, self._as_fit = base, jobs, together, as_fit
         self._workers: list[Worker] = []
         self._taken: int | None = None
         self._halted = False
@@ -171,7 +171,7 @@ class LocalProcesses:
         """Give a task to a worker with room, or to a new one. Raises RunError where none starts."""
         if self._as_fit:
             self._fit()
-        open_ = [worker for worker in self._workers if worker.takes(task, self._together)]
+        open_ = [worker for worker in self._workers if worker.takes(task, self.together)]
         least = min(open_, key=lambda worker: (len(worker.tasks), worker.net != task.net), default=None)
         if least is None or (least.tasks and len(self._workers) < self._processes):
             least = self._started()
@@ -179,7 +179,7 @@ class LocalProcesses:
 
     @property
     def _processes(self) -> int:
-        return -(-self._jobs // self._together)
+        return -(-self._jobs // self.together)
 
     def _started(self) -> Worker:
         """A new worker."""
@@ -190,7 +190,7 @@ class LocalProcesses:
     def _fit(self) -> None:
         """Have no more trials at a time than there is memory for."""
         taken = memory.most_taken() if self._taken is None else self._taken
-        jobs, self._as_fit = min(self._jobs, self._together * processes_that_fit(taken)), False
+        jobs, self._as_fit = min(self._jobs, self.together * processes_that_fit(taken)), False
         if jobs < self._jobs:
             self._jobs = jobs
             for worker in self._workers:

@@ -12,7 +12,7 @@ import pytest
 
 from backends.cuda.emulator import AT_ONCE, EmulatedDevice, compiler
 from backends.cuda.stream_double import Stream
-from backends.spec_steps import FOLDER, SpecSteps, spec_steps
+from backends.spec_steps import FOLDER, SpecSteps, spec_steps, steps_of
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.persistent import trial as trial_of_ways
@@ -20,8 +20,10 @@ from nnctl.backends.cuda.persistent.choice import Grid, complete
 from nnctl.backends.cuda.persistent.steps import PersistentSteps, PersistentWay
 from nnctl.backends.cuda.persistent.text import TABLE, table_of
 from nnctl.backends.cuda.shared import Shared
+from nnctl.components.signature import DataSignature
 from nnctl.errors import DeviceLost
 from nnctl.graph import interface
+from nnctl.spec.load import load_text
 
 pytestmark = [
     pytest.mark.slow,
@@ -212,7 +214,7 @@ def test_a_launch_has_as_many_rows_as_run_at_the_same_time_and_as_a_table_has_ro
     way, _ = way_of("xor", Grid(3))
     device = EmulatedDevice()
     assert way.rows(device) == AT_ONCE // 3
-    words = 4 + len(way.kernel.regions)
+    words = 4 + len(way.kernel.entries)
     assert way_of("xor", Grid(1))[0].rows(device) == way.kernel.most_rows == TABLE // words
     assert len(table_of([[1] * words] * way.kernel.most_rows).tobytes()) == 8 * TABLE
     with pytest.raises(ValueError, match="and a table has 512"):
@@ -236,7 +238,7 @@ def test_trials_that_share_a_plan_share_its_ways_and_the_choice_among_them(monke
         storage = {key: device.upload(array) for key, array in spec.storage.items()}
         loaded.append(CudaBackend(device, persistent=None).load(plan, storage))
         loaded[-1].start(spec.feeds(2), 2).result()
-    ways = len(loaded[0].choice.ways)
+    ways = len(loaded[0].choice.ways(1))
     assert len(made) == ways
     assert len({id(each.choice) for each in loaded}) == 1
     assert all(isinstance(each.chosen, PersistentSteps) for each in loaded)
@@ -266,3 +268,57 @@ def test_examples_that_nobody_changes_are_on_the_device_once() -> None:
     del examples
     gc.collect()
     assert not shared._examples
+
+
+NUMBERS = """
+data: {{type: blobs, examples: 24, validation: 6, test: 6}}
+layers:
+  - {{type: dense, units: 5, activation: {{type: leaky_relu, slope: {slope}}}}}
+  - {{type: dropout, rate: {dropout}}}
+  - {{type: dense, units: 3, activation: softmax}}
+cost: {{type: log_likelihood, label_smoothing: {smoothing}}}
+regularizer: {{type: l2, strength: {strength}}}
+optimizer: {{type: adam, learning_rate: 0.05, beta1: {beta1}}}
+schedule: {{epochs: 3, batch_size: 4}}
+"""
+SETTINGS = (
+    {"slope": 0.1, "dropout": 0.3, "smoothing": 0.1, "strength": 0.2, "beta1": 0.9},
+    {"slope": 0.2, "dropout": 0.5, "smoothing": 0.05, "strength": 3.0, "beta1": 0.8},
+    {"slope": 0.01, "dropout": 0.2, "smoothing": 0.3, "strength": 1e-4, "beta1": 0.5},
+)
+
+
+def numbered(settings: Sequence[dict[str, float]], shared: Shared) -> Any:
+    """Six steps of nets with these numbers, begun before any is waited for: the rows of each launch, and all bits."""
+    devices, pending, storages = [], [], []
+    for each in settings:
+        spec = load_text(NUMBERS.format(**each), "numbers.yaml").spec
+        steps = steps_of(spec, DataSignature((2,), classes=("a", "b", "c")), 4, 24)
+        device = Stream("", [], shared)
+        backend = CudaBackend(device, persistent=True)
+        storages.append({key: device.upload(array) for key, array in steps.storage.items()})
+        loaded = backend.load(backend.plan(steps.network.training_step, steps.sizes), storages[-1])
+        devices.append(device)
+        pending.append((loaded, steps.feeds(6)))
+    results = [each.result() for each in [loaded.start(feeds, 6) for loaded, feeds in pending]]
+    bits = [
+        (
+            result.completed,
+            {name: array.tobytes() for name, array in result.outputs.items()},
+            {key: device.download(array).tobytes() for key, array in storage.items()},
+        )
+        for result, device, storage in zip(results, devices, storages, strict=True)
+    ]
+    return [rows for device in devices for rows in device.launched], bits
+
+
+def test_nets_that_differ_in_strengths_and_probabilities_are_rows_of_one_launch_and_share_a_choice() -> None:
+    shared = Shared()
+    rows, together_ = numbered(SETTINGS, shared)
+    assert rows == [2, 1]
+    assert len(shared._choices) == len(SETTINGS)
+    assert len(shared._decisions) <= 1
+    for each, found in zip(SETTINGS, together_, strict=True):
+        assert found[0] == 6
+        assert numbered([each], Shared()) == ([1], [found])
+    assert len({str(found) for found in together_}) == len(SETTINGS)

@@ -27,6 +27,7 @@ from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.backends.cuda.persistent.steps import PersistentSteps, PersistentWay
 from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task, tasks_of
 from nnctl.backends.cuda.persistent.trial import Choice, FastestSteps, Way
+from nnctl.backends.cuda.ways import PlanWays
 from nnctl.errors import UsageError
 from nnctl.graph.network import Network
 from nnctl.plan.plan import Plan
@@ -192,6 +193,24 @@ def test_the_blocks_of_a_small_net_meet_twice_a_step() -> None:
     assert grids_for(tasks, 1) == [Grid(1)]
 
 
+def test_where_many_trials_share_the_device_grids_are_tried_that_find_room_together() -> None:
+    spec = spec_steps(FOLDER / "book/ch1-30.yaml", 10, 20)
+    device = EmulatedDevice()
+    device.multiprocessors, device.largest_cluster = 132, 16
+    plan = CudaBackend(device).plan(spec.network.training_step, spec.sizes)
+    for wanted in (None, True):
+        ways = PlanWays(plan, device, "float32", wanted)
+        first = ways(1)[0]
+        for sharers, cluster in ((1, 16), (8, 16), (16, 8), (33, 4)):
+            found = ways(sharers)
+            assert found is ways(sharers)
+            assert found[0] is first
+            grids = [way.grid for way in found[wanted is None :] if isinstance(way, PersistentWay)]
+            assert Grid(cluster, cluster=True) in grids
+            # What all of them find room for together is the most promising, behind what a wish begins with.
+            assert grids[bool(wanted) and cluster < 16] == Grid(cluster, cluster=True)
+
+
 @needs_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize("fastest", [0, 1, 2])
@@ -210,9 +229,9 @@ def test_a_trial_changes_nothing_and_the_fastest_runs_what_follows(monkeypatch: 
             # Its indices lie on the device, as the order of an epoch does.
             order = feeds["index"]
             given = feeds | {"index": backend.entries(device.upload(order.reshape(-1)), 0, order.shape)}
-            ways = [*executable.choice.ways, *executable.choice.ways][:3]
+            ways = [*executable.choice.ways(1), *executable.choice.ways(1)][:3]
             timed = [Timed(way, n != fastest, made) for n, way in enumerate(ways)]
-            executable = Choice(timed).load(storage, device)
+            executable = Choice(lambda sharers, timed=timed: timed).load(storage, device)
         results.append(after(executable, device, storage, given, (1, 3, 2)))
     assert results[0] == results[1]
     # Behind the first each has its trial; if the first is not the fastest, that is made over the true storage, too.
@@ -254,6 +273,10 @@ class Timed:
     def function(self) -> DeviceFunction | None:
         return self.way.function
 
+    @property
+    def alike(self) -> Any:
+        return self.way.alike
+
     def rows(self, device: Any) -> int | None:
         return AT_ONCE // self.blocks if self.blocks else None
 
@@ -286,10 +309,10 @@ def on_trial(device: Clock, *ways: tuple[bool, int], made: list[int]) -> tuple[F
     storage = {name: device.upload(array) for name, array in spec.storage.items()}
     loaded = backend.load(plan, storage)
     assert isinstance(loaded, FastestSteps)
-    captured, persistent = loaded.choice.ways[:2]
+    captured, persistent = loaded.choice.ways(1)[:2]
     given = [captured, *[persistent] * (len(ways) - 1)]
-    choice = Choice([Timed(way, slow, made, blocks) for way, (slow, blocks) in zip(given, ways, strict=True)])
-    executable = choice.load(storage, device)
+    timed = [Timed(way, slow, made, blocks) for way, (slow, blocks) in zip(given, ways, strict=True)]
+    executable = Choice(lambda sharers: timed).load(storage, device)
     assert isinstance(executable, FastestSteps)
     made.clear()
     return executable, spec.feeds(2)
@@ -335,10 +358,10 @@ def test_no_trial_chooses_between_a_library_s_sums_and_ours(monkeypatch: Any) ->
         monkeypatch.setattr(product_library, "_WORTH", worth)
         device.products = library  # type: ignore[assignment]
         plan = CudaBackend(device).plan(spec.network.training_step, spec.sizes)
-        captured, *others = CudaBackend(device, persistent=None)._ways(plan)
+        captured, *others = PlanWays(plan, device, "float32", None)(1)
         assert isinstance(captured, CapturedWay)
         assert bool(others) == tried
-        assert all(isinstance(way, PersistentWay) for way in CudaBackend(device, persistent=True)._ways(plan))
+        assert all(isinstance(way, PersistentWay) for way in PlanWays(plan, device, "float32", True)(1))
 
 
 @needs_compiler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Generator
@@ -32,7 +33,7 @@ from nnctl.errors import DivergedError
 from nnctl.process.together import Together, to_its_end
 from nnctl.reporting.follow import RunSink, following
 from nnctl.spec.load import load_text
-from nnctl.training import session
+from nnctl.training import saving, session
 from nnctl.training.events import Finished
 from nnctl.training.kept import Kept
 
@@ -57,10 +58,8 @@ def a_run(name: str, out: str, *settings: str, kept: Kept | None = None) -> Gene
         return str(error)
 
 
-def trained(
-    names: list[str], out: str, log: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch, *settings: str
-) -> tuple[dict[str, Any], list[int]]:
-    """Runs together, each with a stream of its own; how each ends, and the rows of each launch."""
+def opened_streams(log: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> list[Stream]:
+    """The streams of one device that are opened from now on, one for each run."""
     shared, streams = Shared(), list[Stream]()
 
     def opened(self: Cuda, workers: int | None = None) -> CudaBackend:
@@ -69,6 +68,14 @@ def trained(
 
     monkeypatch.setattr(Cuda, "obstacle", lambda self: None)
     monkeypatch.setattr(Cuda, "open", opened)
+    return streams
+
+
+def trained(
+    names: list[str], out: str, log: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch, *settings: str
+) -> tuple[dict[str, Any], list[int]]:
+    """Runs together, each with a stream of its own; how each ends, and the rows of each launch."""
+    streams = opened_streams(log, monkeypatch)
     together, kept = Together[str, Any](), Kept()
     for name in names:
         together.add(name, a_run(name, f"{out}/{name}", *settings, kept=kept))
@@ -86,6 +93,8 @@ def test_runs_in_streams_of_their_own_are_to_the_bit_what_each_is_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, persistent: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # How long g++ takes decides about no checkpoint of the run that diverges.
+    monkeypatch.setattr(saving, "SAVE_SECONDS", math.inf)
     log: list[tuple[str, str]] = []
     settings = (f"backend.persistent={persistent}",)
     ends, rows = trained(list(TRIALS), "together", log, monkeypatch, *settings)
@@ -121,6 +130,18 @@ def test_a_bench_says_what_trials_gain_together() -> None:
     with emulated(CudaBackend(small)):
         cramped = bench(loaded.spec, DataSignature((2,), classes=("a", "b", "c")), steps=2)
     assert (cramped.together, cramped.gain) == (8, None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++ 12")
+def test_a_bench_times_trials_as_rows_of_one_launch_where_these_run_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = opened_streams([], monkeypatch)
+    monkeypatch.setattr(Cuda, "together", lambda self, jobs: 4)
+    loaded = load_text(SPEC, "tiny.yaml", ("backend.persistent=true",))
+    found = bench(loaded.spec, DataSignature((2,), classes=("a", "b", "c")), steps=2)
+    assert found.together == 4
+    assert found.gain is not None
+    assert max(rows for stream in streams for rows in stream.launched) == 2
 
 
 @pytest.mark.gpu

@@ -41,6 +41,8 @@ _PRIMITIVES = {
     "where": "({0} ? {1} : {2})",
 }
 
+_OVERFLOW = 2.0**128
+
 CUDA = Dialect(
     primitives=_PRIMITIVES,
     with_constant={},
@@ -50,6 +52,11 @@ CUDA = Dialect(
     from_integer="float({0})",
     one_hot="({0} == {1} ? 1.0f : 0.0f)",
 )
+
+
+def is_plain(value: float) -> bool:
+    """True for a number that texts have as it is: 0 and 1, and what is none in float32. Others are given to them."""
+    return value in (0.0, 1.0) or not abs(value) < _OVERFLOW
 
 
 def literal(value: float) -> str:

@@ -14,7 +14,7 @@ from nnctl.backends.codegen.dialect import Values
 from nnctl.backends.codegen.inlining import Inlining, Operand
 from nnctl.backends.codegen.loop_nest import LoopNest, is_scalar
 from nnctl.backends.cuda.calls import THREADS, Argument, blocks_for, elements
-from nnctl.backends.cuda.codegen.dialect import CUDA, literal
+from nnctl.backends.cuda.codegen.dialect import CUDA, is_plain, literal
 from nnctl.backends.cuda.codegen.functions import ELEMENTS
 from nnctl.plan.plan import Launch, Slot
 
@@ -29,11 +29,16 @@ Definition: TypeAlias = tuple[str, str, str]
 """Of a number: its type, its name, its value."""
 
 
-class Pointers:
-    """The pointers that a device function takes, a name for each piece of memory and use."""
+class Taken:
+    """The pointers that a device function takes, a name for each piece of memory and use; and the constants.
+
+    These are parameters, too, so that launches which differ in numbers alone, as a strength or a probability, are of
+    one function, and nets of one persistent kernel.
+    """
 
     def __init__(self) -> None:
         self._names: dict[tuple[object, ...], tuple[str, Slot, bool]] = {}
+        self._constants: list[float] = []
 
     def name(self, slot: Slot, *, written: bool = False) -> str:
         """The name of the pointer to a slot."""
@@ -42,36 +47,45 @@ class Pointers:
             self._names[key] = (f"{'y' if written else 'x'}{len(self._names)}", slot, written)
         return self._names[key][0]
 
+    def constant(self, value: float) -> str:
+        """The text of a constant: what belongs to the formula stays in it."""
+        if is_plain(value):
+            return literal(value)
+        self._constants.append(float(value))
+        return f"c{len(self._constants) - 1}"
+
     @property
     def parameters(self) -> list[str]:
         """As the function declares them."""
-        return [f"{'' if written else 'const '}{ELEMENTS[s.dtype]}* {n}" for n, s, written in self._names.values()]
+        names = self._names.values()
+        pointers = [f"{'' if written else 'const '}{ELEMENTS[slot.dtype]}* {name}" for name, slot, written in names]
+        return [*pointers, *(f"float c{number}" for number in range(len(self._constants)))]
 
     @property
-    def slots(self) -> tuple[Slot, ...]:
+    def arguments(self) -> tuple[Argument, ...]:
         """As a call gives them."""
-        return tuple(slot for _, slot, _ in self._names.values())
+        return (*(slot for _, slot, _ in self._names.values()), *self._constants)
 
 
 class Formula:
     """The device function of an elementwise launch.
 
     body: its text from the parameters on, so that launches of equal bodies share a function.
-    arguments: of the call, behind the number of elements. blocks: of the call.
+    arguments: of the call, with the number of elements behind them. blocks: of the call.
     """
 
     def __init__(self, launch: Launch, inlined: Mapping[str, Launch]) -> None:
-        pointers = Pointers()
-        element = ElementText(launch, inlined, pointers)
+        taken = Taken()
+        element = ElementText(launch, inlined, taken)
         stored = [
-            f"{pointers.name(slot, written=True)}[i] = {result};"
+            f"{taken.name(slot, written=True)}[i] = {result};"
             for slot, result in zip(launch.outputs, element.results, strict=True)
         ]
         count = elements(launch.outputs[0])
         each = SEVERAL if count >= LARGE else 1
         text = "\n".join(f"    {line}" for line in (_several if each > 1 else _one)(element.lines, stored))
-        self.body = f"({', '.join(['Block block', *pointers.parameters, 'int count'])}) {{\n{text}\n}}"
-        self.arguments: tuple[Argument, ...] = (*pointers.slots, count)
+        self.body = f"({', '.join(['Block block', *taken.parameters, 'int count'])}) {{\n{text}\n}}"
+        self.arguments: tuple[Argument, ...] = (*taken.arguments, count)
         self.blocks = blocks_for(count, each * THREADS)
 
 
@@ -137,10 +151,10 @@ class ElementText:
     lines: that compute it. results: what it is, a text for each result of the formula.
     """
 
-    def __init__(self, launch: Launch, inlined: Mapping[str, Launch], pointers: Pointers) -> None:
+    def __init__(self, launch: Launch, inlined: Mapping[str, Launch], taken: Taken) -> None:
         self._nest = nest = LoopNest(launch, Inlining(inlined))
-        self._pointers = pointers
-        values = Values(nest.expression, CUDA, literal)
+        self._taken = taken
+        values = Values(nest.expression, CUDA, taken.constant)
         made = [f"float a{i} = {nest.inlining.text(o, CUDA, self)};" for i, o in enumerate(nest.operands)]
         for index in range(len(nest.operands)):
             values.bind(index, f"a{index}")
@@ -175,15 +189,15 @@ class ElementText:
     def element(self, operand: Operand) -> str:
         """See `Elements`."""
         if is_scalar(operand.slot):
-            return f"{self._pointers.name(operand.slot)}[0]"
-        return f"{self._pointers.name(operand.slot)}[{self._index(self._nest.loops_of(operand))}]"
+            return f"{self._taken.name(operand.slot)}[0]"
+        return f"{self._taken.name(operand.slot)}[{self._index(self._nest.loops_of(operand))}]"
 
     def gathered(self, table: Operand, row: str) -> str:
         """See `Elements`."""
         inside = self._nest.loops_in_row(table)
         length = elements(table.slot) // max(1, table.slot.shape[0])
         start = row if length == 1 else f"{row} * {length}"
-        return f"{self._pointers.name(table.slot)}[{start}{f' + {self._index(inside)}' if inside else ''}]"
+        return f"{self._taken.name(table.slot)}[{start}{f' + {self._index(inside)}' if inside else ''}]"
 
     def position(self, axis: int | None) -> str:
         """See `Elements`."""

@@ -7,7 +7,8 @@ from typing import TypeGuard
 
 from nnctl.backends.cuda.calls import Call, apart
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
-from nnctl.backends.cuda.persistent.tasks import Task
+from nnctl.backends.cuda.persistent.tasks import Pointer, Task, tasks_of
+from nnctl.backends.cuda.persistent.text import HEAD, TABLE
 from nnctl.late import dataclass
 from nnctl.plan.plan import Plan
 
@@ -35,7 +36,16 @@ def obstacle(plan: Plan, calls: Sequence[Sequence[Call] | None]) -> str | None:
         return f"no kernel makes {', '.join(sorted(set(names)))}"
     if (count := sum(len(apart(of_launch)) for of_launch in calls)) > _MOST_CALLS:
         return f"a step has {count} calls, and one kernel takes {_MOST_CALLS} at most"
+    if (count := _entries(tasks_of(plan, calls))) > TABLE:
+        return f"a step takes {count} addresses and numbers, and a table of arguments has {TABLE} at most"
     return None
+
+
+def _entries(tasks: Sequence[Task]) -> int:
+    """Entries of a row of the table of arguments, or a few more."""
+    operands = [operand for task in tasks for operand in task.operands]
+    regions = {o.region for o in operands if isinstance(o, Pointer) and o.region.place != "value"}
+    return HEAD + len(regions) + sum(isinstance(o, float) for o in operands)
 
 
 def suits(plan: Plan) -> bool:
@@ -56,19 +66,22 @@ class Grid:
     cluster: bool = False
 
 
-def grids_for(tasks: Sequence[Task], multiprocessors: int, largest_cluster: int = 0) -> list[Grid]:
+def grids_for(tasks: Sequence[Task], multiprocessors: int, largest_cluster: int = 0, sharers: int = 1) -> list[Grid]:
     """The grids worth trying, the one that an estimate of a step's cycles finds fastest first.
 
     They are one block, which need not wait for any other; a cluster; and as many blocks as there is work for at
-    most, since more would only make barriers slower.
+    most, since more would only make barriers slower. sharers: trials that want as many blocks each at the same time;
+    a grid is then tried with as few blocks, too, as find a multiprocessor each.
     """
     spread, alone = rounds_of(tasks), rounds_of(tasks, alone=True)
     cycles = {Grid(1): _cycles(alone, 1, 0)}
     for most, barrier, cluster in ((multiprocessors, _BARRIER, False), (largest_cluster, _CLUSTER_BARRIER, True)):
-        if (blocks := min(most, spread.widest)) > 1:
-            cycles[Grid(blocks, cluster)] = _cycles(spread, blocks, barrier)
-    least = min(cycles.values())
-    return [grid for grid in sorted(cycles, key=lambda g: cycles[g]) if cycles[grid] <= _HOPELESS * least]
+        for blocks in (min(most, spread.widest), min(most, spread.widest, multiprocessors // sharers)):
+            if blocks > 1:
+                cycles[Grid(blocks, cluster)] = _cycles(spread, blocks, barrier)
+    taken = {grid: found * max(1.0, sharers * grid.blocks / multiprocessors) for grid, found in cycles.items()}
+    least = min(taken.values())
+    return [grid for grid in sorted(taken, key=lambda g: taken[g]) if taken[grid] <= _HOPELESS * least]
 
 
 def _cycles(rounds: Rounds, blocks: int, barrier: int) -> int:

@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from nnctl.backends.cuda.calls import THREADS
+from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.backends.cuda.persistent.text import table_of
 
 if TYPE_CHECKING:
-    from nnctl.backends.cuda.persistent.steps import PersistentSteps, PersistentWay
+    from nnctl.backends.cuda.persistent.steps import PersistentSteps
+
+Alike = tuple[DeviceFunction, int]
+"""See `PersistentWay.alike`."""
 
 
 class Row:
@@ -32,7 +36,7 @@ class Row:
     def seconds(self) -> float:
         """See `Work`: its share of the launch's, as rows take as long a step as one another."""
         if self.launch is None:
-            self.of.joint.launch(self.of.way)
+            self.of.joint.launch(self.of.way.alike)
         assert self.launch is not None
         return self.launch.seconds() * self.steps / self.launch.steps
 
@@ -45,32 +49,34 @@ class JointLaunches:
 
     def __init__(self, by_halves: bool = True) -> None:
         self._by_halves = by_halves
-        self._alike: WeakKeyDictionary[PersistentWay, WeakSet[PersistentSteps]] = WeakKeyDictionary()
-        self._waiting: dict[PersistentWay, list[Row]] = {}
+        self._members: dict[Alike, WeakSet[PersistentSteps]] = {}
+        self._waiting: dict[Alike, list[Row]] = {}
 
     def add(self, steps: PersistentSteps) -> None:
         """Let the steps of a trial take part, as long as there are such."""
-        self._alike.setdefault(steps.way, WeakSet()).add(steps)
+        for alike in [alike for alike, members in self._members.items() if not members]:
+            del self._members[alike]
+        self._members.setdefault(steps.way.alike, WeakSet()).add(steps)
 
     def enter(self, row: Row) -> None:
         """Let a row wait for others, or launch it with those that wait for it."""
-        way = row.of.way
-        waiting = self._waiting.setdefault(way, [])
+        alike = row.of.way.alike
+        waiting = self._waiting.setdefault(alike, [])
         waiting.append(row)
-        if self._by_halves and 2 * len(waiting) >= len(self._alike[way]):
-            self.launch(way)
+        if self._by_halves and 2 * len(waiting) >= len(self._members[alike]):
+            self.launch(alike)
 
-    def launch(self, way: PersistentWay) -> None:
-        """Launch the rows of a way that wait; those of chunks more than twice as long by themselves.
+    def launch(self, alike: Alike) -> None:
+        """Launch the rows of a kernel that wait: of chunks that differ in length by less than a factor of two.
 
-        A short chunk would wait for a long one to end.
+        A short one would wait for a long one to end.
         """
-        rows = sorted(self._waiting.pop(way), key=lambda row: row.steps)
-        for _, of_a_length in groupby(rows, key=lambda row: row.steps.bit_length()):
-            alike = list(of_a_length)
-            most = way.rows(alike[0].of.device)
-            for first in range(0, len(alike), most):
-                JointLaunch(alike[first : first + most])
+        waiting = sorted(self._waiting.pop(alike), key=lambda row: row.steps)
+        for _, of_a_length in groupby(waiting, key=lambda row: row.steps.bit_length()):
+            rows = list(of_a_length)
+            most = rows[0].of.way.rows(rows[0].of.device)
+            for first in range(0, len(rows), most):
+                JointLaunch(rows[first : first + most])
 
 
 class JointLaunch:

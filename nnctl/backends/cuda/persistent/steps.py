@@ -48,6 +48,11 @@ class PersistentWay:
         """The kernel."""
         return self.kernel.function
 
+    @cached_property
+    def alike(self) -> tuple[DeviceFunction, int]:
+        """What is equal for ways whose kernels are rows of one launch: those of nets that differ in numbers alone."""
+        return self.function, self.grid.blocks
+
     @property
     def cooperative(self) -> bool:
         """True where its blocks must be launched as such that run together: those of a cluster do in any case."""
@@ -86,10 +91,16 @@ class PersistentSteps(StepsOnDevice):
     def run(self, steps: int) -> Row:
         """See `StepsOnDevice`."""
         at = self.device.address
-        regions = [at(self._array(region)) for region in self.way.kernel.regions]
-        row = Row(self, (at(self.memory.control), steps, at(self._common), at(self._own), *regions), steps)
+        entries = map(self._entry, self.way.kernel.entries)
+        row = Row(self, (at(self.memory.control), steps, at(self._common), at(self._own), *entries), steps)
         self.joint.enter(row)
         return row
+
+    def _entry(self, entry: Region | float) -> int:
+        """An address, or the bits of a number in float32."""
+        if isinstance(entry, float):
+            return int(np.float32(entry).view(np.int32))
+        return self.device.address(self._array(entry))
 
     def _array(self, region: Region) -> Any:
         memory = self.memory

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nnctl.backends.cuda.bookkeeping import ARRIVED, LIVE, STEP
-from nnctl.backends.cuda.codegen.dialect import literal
+from nnctl.backends.cuda.codegen.dialect import is_plain, literal
 from nnctl.backends.cuda.codegen.functions import ELEMENTS, DeviceFunction, Unit, prelude
 from nnctl.backends.cuda.device import UNASKED_SHARED
 from nnctl.backends.cuda.persistent.rounds import Rounds
-from nnctl.backends.cuda.persistent.tasks import Operand, Pointer, Region, Task
+from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task
 from nnctl.late import dataclass
 
 TABLE = 512
@@ -86,19 +86,20 @@ class PersistentUnit(Unit):
 
 @dataclass(frozen=True)
 class PersistentKernel:
-    """A persistent kernel, and the regions whose addresses a row of its table has behind the first four entries.
+    """A persistent kernel, and what a row of its table has behind the first four entries.
 
-    Those are the addresses of the trial's control block, then the steps of its chunk, the addresses of the memory that
-    all of its blocks have in common, and of that which each of them has for itself.
+    Those are the address of the trial's control block, the steps of its chunk, the addresses of the memory that all of
+    its blocks have in common, and of that which each of them has for itself. Behind them come the addresses of regions,
+    and numbers that belong to the trial, as strengths and probabilities.
     """
 
     function: DeviceFunction
-    regions: tuple[Region, ...]
+    entries: tuple[Region | float, ...]
 
     @property
     def most_rows(self) -> int:
         """Rows of a table at most."""
-        return TABLE // (_HEAD + len(self.regions))
+        return TABLE // (HEAD + len(self.entries))
 
 
 def table_of(rows: Sequence[Sequence[int]]) -> np.void:
@@ -125,8 +126,8 @@ DEVICE void cluster_barrier() {
 }"""
 
 
-_CONTROL, _STEPS, _COMMON, _OWN, _HEAD = range(5)
-"""Places in a row; behind its head come the addresses of regions."""
+_CONTROL, _STEPS, _COMMON, _OWN, HEAD = range(5)
+"""Places in a row; behind its head come entries of the kernel's own."""
 
 
 class _Text:
@@ -136,15 +137,15 @@ class _Text:
         self._cluster = cluster
         self._meet = "cluster_barrier();" if cluster else "grid_barrier(gridDim.x, arrived);"
         self._units: dict[Unit, str] = {}
-        self._places: dict[Region, int] = {}
-        """By region, its place in a row."""
+        self._entries: dict[Region | tuple[Task, int], Region | float] = {}
+        """Of a row: by region, and by task and number of the operand."""
         self._scratch_is_free = True
 
     def kernel(self, name: str) -> PersistentKernel:
         """See `kernel_of`."""
         ahead, steps = list(self._ahead("0")), list(self._step())
         clustered = f"__cluster_dims__({self._cluster}, 1, 1) " if self._cluster else ""
-        words = _HEAD + len(self._places)
+        words = HEAD + len(self._entries)
         if words > TABLE:
             raise ValueError(f"the persistent kernel of {name!r} takes {words} arguments, and a table has {TABLE}")
         lines = [
@@ -169,7 +170,7 @@ class _Text:
         units = (_enclosed(unit, space) for unit, space in self._units.items())
         text = "\n".join([prelude(), *barrier, *units, *lines, ""])
         unit = PersistentUnit(f"the persistent kernel of {name!r}", text)
-        return PersistentKernel(DeviceFunction("steps", unit, (), self._cluster), tuple(self._places))
+        return PersistentKernel(DeviceFunction("steps", unit, (), self._cluster), tuple(self._entries.values()))
 
     def _step(self) -> Iterator[str]:
         last = len(self._rounds.levels) - 1
@@ -198,8 +199,7 @@ class _Text:
         self._scratch_is_free = True
         for task in level:
             if task.function is None:
-                (guard,) = task.operands
-                yield f"if (!isfinite(*{self._operand(guard)})) break;"
+                yield f"if (!isfinite(*{self._operand(task, 0, 'step')})) break;"
             elif placements[task] == "everywhere":
                 yield from self._in_turn(task)
         for chain in dict.fromkeys(placements[p] for p in level if isinstance(placements[p], int)):
@@ -251,17 +251,25 @@ class _Text:
         function = task.function
         assert function is not None
         space = self._units.setdefault(function.unit, f"unit{len(self._units)}")
-        given = [f"Block{{{block}, {task.blocks}, scratch}}", *(self._operand(o, step) for o in task.operands)]
-        return f"{space}::{function.name}({', '.join(given)});"
+        operands = (self._operand(task, number, step) for number in range(len(task.operands)))
+        return f"{space}::{function.name}({', '.join([f'Block{{{block}, {task.blocks}, scratch}}', *operands])});"
 
-    def _operand(self, operand: Operand, step: str = "step") -> str:
+    def _operand(self, task: Task, number: int, step: str) -> str:
+        operand = task.operands[number]
         match operand:
             case Pointer():
                 return self._pointer(operand, step)
             case int():
                 return str(operand) if operand > -(2**31) else "(-2147483647 - 1)"
             case float():
-                return literal(operand)
+                if is_plain(operand):
+                    return literal(operand)
+                return f"__int_as_float(int(row[{self._place((task, number), operand)}]))"
+
+    def _place(self, key: Region | tuple[Task, int], entry: Region | float) -> int:
+        """The place of an entry in a row."""
+        self._entries.setdefault(key, entry)
+        return HEAD + list(self._entries).index(key)
 
     def _pointer(self, pointer: Pointer, step: str) -> str:
         region, element, layout = pointer.region, ELEMENTS[pointer.dtype], self._layout
@@ -274,7 +282,7 @@ class _Text:
             return f"({element}*)(row[{_COMMON}] + {place})"
         if region in layout.common:
             return f"({element}*)(row[{_COMMON}] + {layout.common[region]})"
-        entry = self._places.setdefault(region, _HEAD + len(self._places))
+        entry = self._place(region, region)
         if region.place in ("feed", "kept"):
             return f"({element}*)(row[{entry}] + (long long)({step}) * {region.bytes})"
         return f"({element}*)row[{entry}]"

@@ -1,12 +1,12 @@
 """The trial of several ways to run a plan: the fastest, found by running the beginning of a long chunk.
 
-All trials of a sweep that share a plan in one process share the choice, too: one of them makes it for all.
+All trials of a sweep in one process whose nets differ in numbers alone share the choice: one of them makes it for all.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -29,7 +29,11 @@ class Way(Protocol):
 
     @property
     def function(self) -> DeviceFunction | None:
-        """The kernel that is compiled for this plan alone; None without one."""
+        """The kernel that is compiled for plans of this kind; None without one."""
+
+    @property
+    def alike(self) -> Hashable:
+        """What is equal for ways that take as long: those of plans that differ in numbers alone."""
 
     def rows(self, device: Device) -> int | None:
         """Those, at most, whose chunks one launch has; None where everybody's are launched beside each other's."""
@@ -41,6 +45,9 @@ class Way(Protocol):
         """The steps over some storages, which nobody else's chunks are launched with."""
 
 
+WaysOf = Callable[[int], Sequence[Way]]
+"""Ways by the number of those that share the device; the same first one, and in the same order for plans alike."""
+
 _STEPS = 32
 """Steps of a trial. Shorter chunks, as the rest of an epoch is one, are not worth it."""
 _TIMES = 3
@@ -51,43 +58,60 @@ _MORE = 2
 """Times those that shared the device when a choice was made, beyond which it is made anew."""
 
 
+class Decision:
+    """The number of the way that is taken, for plans that differ in numbers alone.
+
+    sharers: of the device when a trial decided it; 0 before. first_long: when the first long chunk began.
+    """
+
+    def __init__(self) -> None:
+        self.taken = self.sharers = 0
+        self.first_long: float | None = None
+
+
 class Choice:
     """The choice among ways to run a plan. Results are the same whichever it is.
 
-    ways: the first of them is taken until a chunk is long enough for the trial and the kernels of the others are
-    there, which are compiled beside. way: the one that is taken now.
+    ways: those that are worth a trial where so many share the device. The first of them is taken until a chunk is long
+    enough for the trial and the kernels of the others are there, which are compiled beside. decision: of all plans
+    that have such ways; its own if None.
     """
 
-    def __init__(self, ways: Sequence[Way]) -> None:
+    def __init__(self, ways: WaysOf, decision: Decision | None = None) -> None:
         self.ways = ways
-        self.way = ways[0]
-        self._sharers = 0
-        self._first_long: float | None = None
+        self._decision = decision or Decision()
+
+    @property
+    def way(self) -> Way:
+        """The way that is taken now."""
+        return self.ways(max(1, self._decision.sharers))[self._decision.taken]
 
     def load(self, storage: Mapping[str, Any], device: Device) -> Executable:
         """The steps over a storage by the way that is taken, now and later."""
-        return FastestSteps(self, storage, device) if len(self.ways) > 1 else self.way.steps(storage, device)
+        return FastestSteps(self, storage, device) if len(self.ways(1)) > 1 else self.way.steps(storage, device)
 
     def make(self, storage: Mapping[str, Any], device: Device, feeds: Feeds, steps: int) -> None:
         """Choose by a trial on the beginning of a chunk, where it is long enough and the trial is due.
 
         The trial changes nothing: it runs on copies of what the plan changes.
         """
-        if steps >= _STEPS and device.sharers > _MORE * self._sharers and self._ready(device):
+        decision = self._decision
+        if steps >= _STEPS and device.sharers > _MORE * decision.sharers and self._ready(device):
             beginning = {key: array[:_STEPS] for key, array in feeds.items()}
-            self._sharers = device.sharers
-            self.way = min(self.ways, key=lambda way: _seconds(way, storage, device, beginning))
+            seconds = [_seconds(way, storage, device, beginning) for way in self.ways(device.sharers)]
+            decision.taken = min(range(len(seconds)), key=seconds.__getitem__)
+            decision.sharers = device.sharers
 
     def _ready(self, device: Device) -> bool:
         """True where nobody has to wait for a compiler."""
         now = time.monotonic()
-        if self._first_long is None:
-            self._first_long = now
-        return self.compiled(device, begin=now - self._first_long >= _WORTH)
+        if self._decision.first_long is None:
+            self._decision.first_long = now
+        return self.compiled(device, begin=now - self._decision.first_long >= _WORTH)
 
     def compiled(self, device: Device, *, begin: bool) -> bool:
         """True once the kernels are there that the trial needs. begin: whether to have them compiled beside else."""
-        kernels = [way.function for way in self.ways[1:] if way.function is not None]
+        kernels = [way.function for way in self.ways(device.sharers)[1:] if way.function is not None]
         ready = [device.ready(kernel, begin=begin) for kernel in kernels]
         return all(ready)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from nnctl.errors import UsageError
 from nnctl.spec.yaml.flow import flow
@@ -46,6 +46,11 @@ def _split(name: str, option: str, expected: str) -> tuple[str, str]:
     if match is None:
         raise UsageError(f"{name} {option}\n  expected {expected}")
     return match["path"].strip(), match["value"].strip()
+
+
+def fields(**values: object) -> Iterator[str]:
+    """Fields of the section by their names, as overrides; of None none."""
+    return (f"sweep.{name}={value}" for name, value in values.items() if value is not None)
 
 
 def listing(options: Sequence[str] | None, *, always: bool = False) -> str | None:

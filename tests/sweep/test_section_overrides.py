@@ -9,7 +9,7 @@ import pytest
 from nnctl.components.distributions import Integer, LogUniform, Uniform
 from nnctl.errors import SpecError, UsageError
 from nnctl.spec.load import load_text
-from nnctl.sweep.options import grid, space
+from nnctl.sweep.section_overrides import grid, space
 from nnctl.sweep.study import read_study
 
 SPEC = """\
