@@ -51,57 +51,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("net.yaml").write_text(SPEC)
 
 
-<<<<<<< HEAD
-class Inline:
-    """An executor that trains in this process, one trial at a time."""
-
-    together = 1
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
-        self._tasks: deque[TrialTask] = deque()
-        self.given: list[tuple[int, int | None]] = []
-
-    @property
-    def busy(self) -> bool:
-        return bool(self._tasks)
-
-    @property
-    def free(self) -> bool:
-        return len(self._tasks) < 2
-
-    def read(self, task: TrialTask) -> bool:
-        return False
-
-    def give(self, task: TrialTask) -> None:
-        self._tasks.append(task)
-        self.given.append((task.number, task.watch.until if task.watch is not None else None))
-
-    def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
-        task = self._tasks.pop()
-        return [(task, worker.train(self._study.base, task, StopRequest()))]
-
-    def halt(self) -> None:
-        self._tasks.clear()
-
-    def close(self) -> None:
-        pass
-
-
-def swept(out: str, *overrides: str, most: int | None = None) -> tuple[Study, Inline, list[TrialResult]]:
-    """The final results of a sweep, by number. most: results after which it is left."""
-    study = read_study(Path("net.yaml"), overrides, Path(out))
-    executor = Inline(study)
-    results: list[TrialResult] = []
-    with closing(run(study, executor, StopRequest())) as running:
-        for result in running:
-            results.append(result)
-            if len(results) == most:
-                break
-    return study, executor, sorted(results, key=lambda result: result.trial.number)
-=======
 swept = partial(inline.swept, places=2, last=True)
->>>>>>> main
 
 
 def timeless(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
