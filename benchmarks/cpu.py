@@ -26,6 +26,19 @@ RATIOS = {"ratio_before": BEFORE, "ratio": "best peer", "ratio_torch_eager": "to
 """Entries of a row, and whose time over ours they are."""
 
 
+def add_race_options(parser: argparse.ArgumentParser, *, seconds: float) -> None:
+    """The options of a race: how long, with how many threads, and against what else. seconds: of a round, if absent."""
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=seconds, help="about how long a round of one contestant takes")
+    parser.add_argument("--threads", type=int, default=cores())
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="CHECKOUT",
+        help="another checkout of this project, raced in the same rounds as 'before'; nothing is kept",
+    )
+
+
 def main(arguments: Sequence[str]) -> None:
     """Race all contestants that are installed over the chosen workloads."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks cpu", description=__doc__)
@@ -35,15 +48,7 @@ def main(arguments: Sequence[str]) -> None:
         metavar="WORDS",
         help="workloads whose name contains this, or another --only; case is ignored",
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.5, help="about how long a round of one contestant takes")
-    parser.add_argument("--threads", type=int, default=cores())
-    parser.add_argument(
-        "--against",
-        type=Path,
-        metavar="CHECKOUT",
-        help="another checkout of this project, raced in the same rounds as 'before'; nothing is kept",
-    )
+    add_race_options(parser, seconds=0.5)
     parser.add_argument("--alone", action="store_true", help="without the peers")
     parser.add_argument("--no-save", action="store_true", help="print the table alone")
     parser.add_argument("--quick", action="store_true", help="see that everyone runs: a few steps, nothing kept")

@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmarks.arena import race
 from benchmarks.contestants import CONTESTANTS, OURS
-from benchmarks.cpu import BEFORE, keep_to
-from benchmarks.record import cores, keep, machine, versions, words_of
+from benchmarks.cpu import BEFORE, add_race_options, keep_to
+from benchmarks.record import keep, machine, versions, words_of
 from benchmarks.workloads import CPU, Workload
 
 _PEERS = {"torch eager": ("dense", "convolutional", "recurrent"), "JAX scan": ("dense", "recurrent")}
@@ -91,15 +91,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks neighbours", description=__doc__)
     parser.add_argument("--most", type=int, default=3, help="busy processes")
     parser.add_argument("--only", metavar="WORDS", help="nets whose name contains this; nothing is kept")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.5, help="about how long a round of one contestant takes")
-    parser.add_argument("--threads", type=int, default=cores())
-    parser.add_argument(
-        "--against",
-        type=Path,
-        metavar="CHECKOUT",
-        help="another checkout of this project, raced in the same rounds as 'before'; nothing is kept",
-    )
+    add_race_options(parser, seconds=1.5)
     parser.add_argument("--alone", action="store_true", help="without the peers; nothing is kept")
     parser.add_argument("--no-save", action="store_true", help="print the tables alone")
     parser.add_argument("--quick", action="store_true", help="see that everyone runs: a small net, nothing kept")

@@ -26,7 +26,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from nnctl.late import dataclass
-from nnctl.screen.characters import harmless, width_of
+from nnctl.screen.characters import false_blank, harmless, width_of
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Diagnostic:
             lines.append(f"  expected {self.expected}")
         if self.hint:
             lines.append(f"  {self.hint}")
+        if self.location and (found := false_blank(self.location.text)):
+            lines.append(f"  character {found[0] + 1} of the line is a {found[1]}: type a plain blank in its place")
         for location, words in self.related:
             lines.append(f"{location}: note: {words}")
             lines += _excerpt(location)

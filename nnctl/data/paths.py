@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from nnctl.data.opening import unreadable
@@ -31,23 +32,21 @@ def resolve(path: str, folder: Path) -> Path:
 
 def existing_file(path: str, folder: Path) -> Path:
     """The file at `path`. Raises DataError where there is none, or something of another kind."""
-    resolved = resolve(path, folder)
-    mode = _mode(resolved)
-    if mode is None:
-        raise DataError(f"there is no file {resolved}{_nearby(resolved)}")
-    if not stat.S_ISREG(mode):
-        raise DataError(f"{resolved} is {kind_of(mode)}, and a file is expected")
-    return resolved
+    return _existing(path, folder, "file", stat.S_ISREG)
 
 
 def existing_folder(path: str, folder: Path) -> Path:
     """The folder at `path`. Raises DataError where there is none, or something of another kind."""
+    return _existing(path, folder, "folder", stat.S_ISDIR)
+
+
+def _existing(path: str, folder: Path, kind: str, is_kind: Callable[[int], bool]) -> Path:
     resolved = resolve(path, folder)
     mode = _mode(resolved)
     if mode is None:
-        raise DataError(f"there is no folder {resolved}{_nearby(resolved)}")
-    if not stat.S_ISDIR(mode):
-        raise DataError(f"{resolved} is {kind_of(mode)}, and a folder is expected")
+        raise DataError(f"there is no {kind} {resolved}{_nearby(resolved)}")
+    if not is_kind(mode):
+        raise DataError(f"{resolved} is {kind_of(mode)}, and a {kind} is expected")
     return resolved
 
 

@@ -246,7 +246,10 @@ def constant_nodes(graph: Graph) -> list[Node]:
     constant: set[Value] = set()
     found = []
     for node in graph.nodes:
-        if all(v in constant or v.role == "statistic" for v in node.inputs):
+        for value in node.inputs:
+            if value not in constant and value.role != "statistic":
+                break
+        else:
             constant.update(node.outputs)
             found.append(node)
     return found

@@ -19,6 +19,7 @@ _ACTING = (
     "\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # bidirectional, invisible, new lines
     "\ud800-\udfff\U000e0000-\U000e007f"  # halves of a pair, which no stream can encode; invisible tags
 )
+_FALSE_BLANK = re.compile("[\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]")
 _IN_TEXT = re.compile(f"[{_ACTING}]")
 _IN_A_WORD = re.compile(f"[{_ACTING}\t\n]")
 
@@ -58,6 +59,16 @@ def cut(text: str, limit: int) -> str:
     head = limit * 2 // 3
     tail = limit - head
     return f"{text[:head]}…[{len(text) - limit:,} characters]…{text[-tail:]}"
+
+
+def false_blank(text: str) -> tuple[int, str] | None:
+    """(index, name) of the first character that looks like a blank, as those of web pages and word processors do."""
+    found = None if text.isascii() else _FALSE_BLANK.search(text)
+    if found is None:
+        return None
+    from unicodedata import name
+
+    return found.start(), f"{name(found[0]).lower()} (U+{ord(found[0]):04X})"
 
 
 def width_of(text: str) -> int:

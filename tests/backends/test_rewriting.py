@@ -101,6 +101,37 @@ def test_products_of_many_examples_stay_whole():
     assert all(node.op.name != "half_products" for node in found.nodes)
 
 
+# -- softmax with its cost ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cost", "together"), [("log_likelihood", True), ("{type: log_likelihood, label_smoothing: 0.1}", False)]
+)
+def test_a_plain_log_likelihood_is_made_with_its_softmax(cost, together):
+    layers = "flatten, {type: dense, units: 4, activation: softmax}"
+    spec = net(f"layers: [{layers}]\ncost: {cost}\noptimizer: sgd\nmetrics: [accuracy]")
+    case = Case(spec, DataSignature((6, 7, 2), "real", ("a", "b", "c", "d")), 5, 0)
+    graph = Network(case.spec, case.signature).training_step
+    found = rewritten(graph)
+    verify(found)
+    ops = [node.op.name for node in found.nodes]
+    assert ("softmax_and_likelihood" in ops, "softmax" in ops) == (together, not together)
+    inputs = case.storage() | {name: array[0] for name, array in case.feeds(1).items()}
+    expected = interpret(graph, inputs, case.sizes()).by_name()
+    assert_same(interpret(found, inputs, case.sizes()).by_name(), expected, 1e-10)
+
+
+def test_a_softmax_that_is_read_before_its_cost_stays_by_itself():
+    builder = GraphBuilder("read")
+    z = builder.input("z", (BATCH, 3))
+    labels = builder.input("labels", (BATCH,), "index")
+    a = builder.apply("softmax", z)
+    best = builder.apply("argmax", a)
+    cost = builder.apply("softmax_log_likelihood", z, labels)
+    graph = builder.graph({"a": a, "best": best, "cost": cost})
+    assert [node.op.name for node in rewritten(graph).nodes] == ["softmax", "argmax", "softmax_log_likelihood"]
+
+
 # -- sums by themselves -------------------------------------------------------------------
 
 Build = Callable[..., Mapping[str, Any]]

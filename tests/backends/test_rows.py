@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backends.vector_widths import WIDTHS, engine
-from nnctl.backends.cpu.vectors.rows_ir import BEST, EXPONENTIALS, SOFTMAX, module_text
+from nnctl.backends.cpu.vectors.rows_ir import BEST, EXPONENTIALS, SOFTMAX, SOFTMAX_SUMS, module_text
 
 pytestmark = pytest.mark.compile
 
@@ -52,6 +52,10 @@ def test_softmax_and_the_sums_of_exponentials(bits, columns):
     np.testing.assert_array_equal(largest, z.max(axis=1))
     np.testing.assert_allclose(sums, total, rtol=1e-6)
     assert columns == 1 or np.all(a[2, :-1] == 0.0)
+    together = [np.empty_like(each) for each in (a, largest, sums)]
+    called(bits, SOFTMAX_SUMS, z, *together)
+    for found, alone in zip(together, (a, largest, sums), strict=True):
+        np.testing.assert_array_equal(found, alone)
 
 
 @pytest.mark.parametrize("columns", COLUMNS)

@@ -7,29 +7,14 @@ from pathlib import Path
 
 import pytest
 from run_contents import contents
+from small_nets import with_plateau
 
 from nnctl.reporting.follow import RunSink, follow
 from nnctl.spec.load import load_text
 from nnctl.training import session
 from nnctl.training.events import Finished, Paused, Record
 
-SPEC = """
-name: small
-data: {type: blobs, examples: 84, validation: 12, test: 12}
-layers:
-  - {type: dense, units: 5, activation: relu}
-  - {type: dropout, rate: 0.2}
-  - {type: dense, units: 3, activation: softmax}
-cost: log_likelihood
-optimizer: {type: adam, learning_rate: 0.05}
-schedule:
-  epochs: 5
-  batch_size: 16
-  evaluate_every: 25
-  learning_rate: {type: plateau, patience: 1, factor: 0.5}
-  early_stopping: {monitor: validation_accuracy, patience: 30}
-backend: numpy
-"""
+SPEC = with_plateau(epochs=5)
 
 
 @pytest.fixture(autouse=True)

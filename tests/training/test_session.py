@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from faults import FaultyDisk, Killed
+from small_nets import with_plateau
 
 from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.registry import reference_backend
@@ -22,23 +23,7 @@ from nnctl.training import kept, saving, session
 from nnctl.training.events import Event, Finished, Progress, Started
 from nnctl.training.signals import StopRequest
 
-SPEC = """
-name: small
-data: {type: blobs, examples: 84, validation: 12, test: 12}
-layers:
-  - {type: dense, units: 5, activation: relu}
-  - {type: dropout, rate: 0.2}
-  - {type: dense, units: 3, activation: softmax}
-cost: log_likelihood
-optimizer: {type: adam, learning_rate: 0.05}
-schedule:
-  epochs: 4
-  batch_size: 16
-  evaluate_every: 25
-  learning_rate: {type: plateau, patience: 1, factor: 0.5}
-  early_stopping: {monitor: validation_accuracy, patience: 30}
-backend: numpy
-"""
+SPEC = with_plateau(epochs=4)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from run_contents import contents
+from small_nets import NET
 
 from nnctl.engine.engine import Engine
 from nnctl.errors import DivergedError, Interrupted
@@ -20,20 +21,16 @@ from nnctl.training.chunk_length import Pace
 from nnctl.training.events import Computing, Finished, Paused, Progress, Record
 from nnctl.training.signals import StopRequest
 
-SPEC = """
-name: small
-data: {type: blobs, examples: 84, validation: 12, test: 12}
-layers:
-  - {type: dense, units: 5, activation: relu}
-  - {type: dropout, rate: 0.2}
-  - {type: dense, units: 3, activation: softmax}
-cost: log_likelihood
+SPEC = (
+    NET
+    + """\
 optimizer: {type: momentum, learning_rate: 0.05}
 schedule:
   epochs: 6
   batch_size: 16
   early_stopping: {monitor: validation_accuracy, patience: 3}
 """
+)
 DIVERGING = ("optimizer.learning_rate=1e30", "cost=mse", "layers.0.activation=linear", "layers.2.activation=linear")
 TRIALS: tuple[tuple[str, ...], ...] = (
     ("seed=1",),

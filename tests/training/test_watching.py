@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from cut_runs import cut_after
 from run_contents import contents
+from small_nets import NET
 
 from nnctl.errors import RunError
 from nnctl.reporting.follow import RunSink, follow
@@ -20,19 +21,15 @@ from nnctl.spec.load import Loaded, load_text
 from nnctl.training import session
 from nnctl.training.events import Record
 
-SPEC = """
-name: small
-data: {type: blobs, examples: 84, validation: 12, test: 12}
-layers:
-  - {type: dense, units: 5, activation: relu}
-  - {type: dropout, rate: 0.2}
-  - {type: dense, units: 3, activation: softmax}
-cost: log_likelihood
+SPEC = (
+    NET
+    + """\
 optimizer: {type: adam, learning_rate: 0.05}
 schedule: {epochs: 5, batch_size: 16, evaluate_every: 25}
 watch: {examples: 20, every: 2}
 backend: numpy
 """
+)
 
 
 def loaded(text: str, folder: Path) -> Loaded:

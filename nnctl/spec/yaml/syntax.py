@@ -7,6 +7,7 @@ import re
 import yaml
 
 from nnctl.errors import Diagnostic, Location
+from nnctl.screen.characters import false_blank
 from nnctl.spec.yaml.source_text import SourceText
 
 # (pattern of PyYAML's problem, our message, our hint); the first that matches speaks.
@@ -94,12 +95,15 @@ def describe(error: yaml.MarkedYAMLError, source: SourceText) -> Diagnostic:
 
 def _stray_colon(colon: Location, source: SourceText) -> Diagnostic:
     """The diagnostic of a ':' where no key can be: in a value, or after a line that takes this one in."""
-    if ":" in colon.text[: colon.column - 1]:
-        hint = "put a value that contains ': ' in quotes"
-        return Diagnostic("a second ':' in one entry", colon, hint=hint)
     above = colon.line - 2
     while above > 0 and not source.lines[above].strip():
         above -= 1
+    for line in (colon.line - 1, above):
+        if found := false_blank(source.lines[line]):
+            return Diagnostic("a character that only looks like a blank", source.at(line, found[0]))
+    if ":" in colon.text[: colon.column - 1]:
+        hint = "put a value that contains ': ' in quotes"
+        return Diagnostic("a second ':' in one entry", colon, hint=hint)
     text = source.lines[above]
     start = len(text) - len(text.lstrip())
     if re.search(r":(\s|$)", text):

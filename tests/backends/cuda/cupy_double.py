@@ -94,6 +94,7 @@ class FakeCupy:
         return SimpleNamespace(
             ptr=76 + self.streams,
             use=self._call("use"),
+            wait_event=self._call("wait_event"),
             begin_capture=self._call("begin_capture"),
             end_capture=self._call("end_capture", SimpleNamespace(launch=self._call("graph.launch"))),
         )

@@ -16,6 +16,7 @@ from backends.cuda.cupy_double import CudaError, DriverError, FakeCupy, OutOfMem
 from nnctl.backends.cuda import cupy_device
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.cupy_device import CupyDevice
+from nnctl.backends.cuda.persistent.text import table_of
 from nnctl.backends.cuda.shared import Shared
 from nnctl.errors import DeviceError, DeviceFull, DeviceLost, KernelError
 
@@ -125,6 +126,28 @@ def test_a_launch_passes_on_the_bytes_that_it_is_given(device, cupy):
     assert [a.nbytes for a in args] == [8, 8, 8, 4]
     assert ("setDevice", 1) in cupy.log
     assert "use" in cupy.names()
+
+
+def test_a_table_of_several_rows_is_passed_on_as_it_is(device, cupy):
+    loaded = device.load(COPY)
+    table = table_of([[1, 2, 3], [4, 5, 6]])
+    device.launch(loaded, 5, 256, 0, (table,), rows=2)
+    _, _, grid, _, (given,), *_ = cupy.log[-1]
+    assert grid == (5, 2)
+    # CuPy takes the address of an array of one element.
+    assert (given.size, given.nbytes) == (1, 4096)
+    np.testing.assert_array_equal(given.reshape(1).view(np.int64)[:7], [1, 2, 3, 4, 5, 6, 0])
+    with pytest.raises(ValueError, match="10 blocks are to wait for one another, and 8 run at once"):
+        device.launch(loaded, 5, 256, 0, (table,), cooperative=True, rows=2)
+
+
+def test_a_stream_waits_for_a_mark_of_another(device, cupy):
+    other = CupyDevice(1)
+    mark = other.mark()
+    device.wait_for(mark)
+    assert cupy.log[-1] == ("wait_event", mark)
+    assert device.shared is other.shared
+    assert device.shared is not CupyDevice(0).shared
 
 
 def test_a_module_is_loaded_once_and_compiled_for_the_device(device, cupy):

@@ -11,7 +11,7 @@ from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.kernels.classification import class_numbers
-from nnctl.backends.cpu.vectors.rows import exponentials
+from nnctl.backends.cpu.vectors.rows import exponentials, softmax_with_sums
 from nnctl.plan.plan import Launch
 
 
@@ -20,6 +20,17 @@ def softmax_log_likelihood(z: Any, labels: Any, scratch: Any, out: Any) -> None:
     """ln Σ_k e^(z_k) − z_y."""
     largest = window1(scratch, 0, out.size)
     _log_normalizers(z, largest, out)
+    for i in range(out.size):
+        out[i] -= z[i, labels[i]] - largest[i]
+
+
+@compiled
+def softmax_and_likelihood(z: Any, labels: Any, scratch: Any, a: Any, out: Any) -> None:
+    """a ← softmax(z); out ← ln Σ_k e^(z_k) − z_y."""
+    largest = window1(scratch, 0, out.size)
+    softmax_with_sums(z.shape[0], z.shape[1], z, a, largest, out)
+    for i in range(out.size):
+        out[i] = log(out[i])
     for i in range(out.size):
         out[i] -= z[i, labels[i]] - largest[i]
 
@@ -80,6 +91,17 @@ def _share(label: Any, k: Any, smoothing: Any, weights: Any) -> Any:
 def _scratch(launch: Launch) -> int:
     """Of the largest score of each example."""
     return math.prod(launch.outputs[0].shape) if launch.op.name == "softmax_log_likelihood" else 0
+
+
+def _scratch_of_both(launch: Launch) -> int:
+    return math.prod(launch.outputs[1].shape)
+
+
+@emits("softmax_and_likelihood", calls=(softmax_and_likelihood,), scratch=_scratch_of_both, rows=True)
+def _softmax_and_likelihood(writer: Writer, launch: Launch) -> None:
+    (z, labels), (a, out), part = launch.inputs, launch.outputs, part_of(launch)
+    read = f"{writer.matrix(z, part)}, {writer.view(labels, part)}"
+    writer.line(f"softmax_and_likelihood({read}, scratch, {writer.matrix(a, part)}, {writer.view(out, part)})")
 
 
 @emits(

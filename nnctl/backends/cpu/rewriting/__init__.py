@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nnctl.backends.cpu.rewriting.joining import joined
+from nnctl.backends.cpu.rewriting.likelihoods import scored_once
 from nnctl.backends.cpu.rewriting.pooling_gradients import places_found_again
 from nnctl.backends.cpu.rewriting.recomputation import recomputed
 from nnctl.backends.cpu.rewriting.sums_by_example import summed_by_example
@@ -12,4 +13,4 @@ from nnctl.graph.passes import drop_dead
 
 def rewritten(graph: Graph) -> Graph:
     """The graph of the same results as this backend runs it."""
-    return joined(drop_dead(recomputed(summed_by_example(places_found_again(graph)))))
+    return joined(drop_dead(recomputed(summed_by_example(places_found_again(scored_once(graph))))))

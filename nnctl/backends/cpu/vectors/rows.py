@@ -7,7 +7,7 @@ from typing import Any
 
 from nnctl.backends.cpu.codegen.intrinsics import symbol
 from nnctl.backends.cpu.compiler.objects import bind
-from nnctl.backends.cpu.vectors.rows_ir import BEST, EXPONENTIALS, SOFTMAX, SYMBOLS, module_text
+from nnctl.backends.cpu.vectors.rows_ir import BEST, EXPONENTIALS, SOFTMAX, SOFTMAX_SUMS, SYMBOLS, module_text
 from nnctl.backends.machine import vector_bits
 
 
@@ -20,6 +20,11 @@ def load() -> None:
 @symbol(SOFTMAX, load)
 def softmax_rows(rows: Any, columns: Any, z: Any, a: Any) -> None:
     """a ← e^(z − max)/Σ, row by row."""
+
+
+@symbol(SOFTMAX_SUMS, load)
+def softmax_with_sums(rows: Any, columns: Any, z: Any, a: Any, largest: Any, sums: Any) -> None:
+    """The same; largest ← the largest of each row; sums ← Σ e^(z − largest)."""
 
 
 @symbol(EXPONENTIALS, load)

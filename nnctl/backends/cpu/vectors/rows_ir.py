@@ -11,7 +11,12 @@ from nnctl.backends.cpu.gemm.widths import store_firsts
 from nnctl.backends.cpu.vectors.formulas_ir import Vector, VectorCode, declarations
 
 LANES = 16
-SOFTMAX, EXPONENTIALS, BEST = SYMBOLS = ("nnctl_softmax", "nnctl_exponentials", "nnctl_best")
+SOFTMAX, SOFTMAX_SUMS, EXPONENTIALS, BEST = SYMBOLS = (
+    "nnctl_softmax",
+    "nnctl_softmax_sums",
+    "nnctl_exponentials",
+    "nnctl_best",
+)
 _FLOATS, _INDICES, _MASK, _BITS = f"<{LANES} x float>", f"<{LANES} x i32>", f"<{LANES} x i1>", f"i{LANES}"
 _COUNTED = ", ".join(f"i32 {lane}" for lane in range(LANES))
 _LOWEST = f"<{', '.join(['float 0xFFF0000000000000'] * LANES)}>"
@@ -22,10 +27,13 @@ _NOT_A_NUMBER = f"<{', '.join(['float 0x7FF8000000000000'] * LANES)}>"
 def module_text(bits: int) -> str:
     """The module of all functions of rows for registers of so many bits."""
     masks = bits == 512
-    count = f"declare {_BITS} @llvm.cttz.{_BITS}({_BITS}, i1)"
-    return "\n".join(
-        [declarations(LANES), count, _softmax(masks=masks), _exponentials(masks=masks), _best(masks=masks)]
-    )
+    functions = [
+        _softmax(masks=masks, sums=False),
+        _softmax(masks=masks, sums=True),
+        _exponentials(masks=masks),
+        _best(masks=masks),
+    ]
+    return "\n".join([declarations(LANES), f"declare {_BITS} @llvm.cttz.{_BITS}({_BITS}, i1)", *functions])
 
 
 class _Rows:
@@ -190,10 +198,14 @@ class _Rows:
         self.text.say(f"store float {entry}, ptr {place}, align 4")
 
 
-def _softmax(*, masks: bool) -> str:
-    """The function (rows, columns, z, a): a ← e^(z − max)/Σ, row by row."""
+def _softmax(*, masks: bool, sums: bool) -> str:
+    """The function (rows, columns, z, a, …): a ← e^(z − max)/Σ, row by row. sums: whether to keep max and Σ, too."""
     rows = _Rows(masks=masks)
-    total = rows.sum_of_exponentials(rows.largest(), "%a")
+    largest = rows.largest()
+    total = rows.sum_of_exponentials(largest, "%a")
+    if sums:
+        rows.keep(largest, "%largest.of")
+        rows.keep(total, "%sums")
     code = rows.code(None)
     factor = code.constant(1.0) / total
     rows.begin("scaled", [])
@@ -202,6 +214,8 @@ def _softmax(*, masks: bool) -> str:
     rows.last("scaled", [])
     place, masked = rows.place("%a", "%whole"), rows.code(rows.mask)
     rows.store_last(masked.loaded(place) * factor, place)
+    if sums:
+        return rows.finished(SOFTMAX_SUMS, "ptr %a, ptr %largest.of, ptr %sums")
     return rows.finished(SOFTMAX, "ptr %a")
 
 

@@ -90,11 +90,11 @@ class PersistentKernel:
 
     Those are the address of the trial's control block, the steps of its chunk, the addresses of the memory that all of
     its blocks have in common, and of that which each of them has for itself. Behind them come the addresses of regions,
-    and numbers that belong to the trial, as strengths and probabilities.
+    and numbers, as strengths and probabilities, each that of a task's operand.
     """
 
     function: DeviceFunction
-    entries: tuple[Region | float, ...]
+    entries: tuple[Region | tuple[Task, int], ...]
 
     @property
     def most_rows(self) -> int:
@@ -120,6 +120,14 @@ def kernel_of(name: str, rounds: Rounds, layout: Layout, cluster: int = 0) -> Pe
     return _Text(rounds, layout, cluster).kernel(name)
 
 
+_PARAMETER = f"""struct Table {{ long long at[{TABLE}]; }};
+// A parameter that is read where it lies; devices before compute capability 7.0 copy it.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 700
+#define IN_PLACE
+#else
+#define IN_PLACE __grid_constant__
+#endif"""
+
 _CLUSTER_BARRIER = """// Wait until all blocks of the cluster have come here; what they wrote before is seen by all.
 DEVICE void cluster_barrier() {
     asm volatile("barrier.cluster.arrive.release;\\nbarrier.cluster.wait.acquire;" ::: "memory");
@@ -137,8 +145,8 @@ class _Text:
         self._cluster = cluster
         self._meet = "cluster_barrier();" if cluster else "grid_barrier(gridDim.x, arrived);"
         self._units: dict[Unit, str] = {}
-        self._entries: dict[Region | tuple[Task, int], Region | float] = {}
-        """Of a row: by region, and by task and number of the operand."""
+        self._entries: dict[Region | tuple[Task, int], int] = {}
+        """Of a row, with their places: a region, or a task and the number of its operand."""
         self._scratch_is_free = True
 
     def kernel(self, name: str) -> PersistentKernel:
@@ -149,9 +157,9 @@ class _Text:
         if words > TABLE:
             raise ValueError(f"the persistent kernel of {name!r} takes {words} arguments, and a table has {TABLE}")
         lines = [
-            f"struct Table {{ long long at[{TABLE}]; }};",
+            _PARAMETER,
             f'extern "C" __global__ void {clustered}__launch_bounds__(THREADS, 1) '
-            "launch_steps(const __grid_constant__ Table table) {",
+            "launch_steps(const IN_PLACE Table table) {",
             "    extern __shared__ __align__(16) float shared[];",
             f"    float* scratch = shared + {self._layout.scratch // 4};",
             f"    const long long* row = table.at + blockIdx.y * {words};",
@@ -170,7 +178,7 @@ class _Text:
         units = (_enclosed(unit, space) for unit, space in self._units.items())
         text = "\n".join([prelude(), *barrier, *units, *lines, ""])
         unit = PersistentUnit(f"the persistent kernel of {name!r}", text)
-        return PersistentKernel(DeviceFunction("steps", unit, (), self._cluster), tuple(self._entries.values()))
+        return PersistentKernel(DeviceFunction("steps", unit, (), self._cluster), tuple(self._entries))
 
     def _step(self) -> Iterator[str]:
         last = len(self._rounds.levels) - 1
@@ -264,12 +272,11 @@ class _Text:
             case float():
                 if is_plain(operand):
                     return literal(operand)
-                return f"__int_as_float(int(row[{self._place((task, number), operand)}]))"
+                return f"__int_as_float(int(row[{self._place((task, number))}]))"
 
-    def _place(self, key: Region | tuple[Task, int], entry: Region | float) -> int:
+    def _place(self, entry: Region | tuple[Task, int]) -> int:
         """The place of an entry in a row."""
-        self._entries.setdefault(key, entry)
-        return HEAD + list(self._entries).index(key)
+        return self._entries.setdefault(entry, HEAD + len(self._entries))
 
     def _pointer(self, pointer: Pointer, step: str) -> str:
         region, element, layout = pointer.region, ELEMENTS[pointer.dtype], self._layout
@@ -282,7 +289,7 @@ class _Text:
             return f"({element}*)(row[{_COMMON}] + {place})"
         if region in layout.common:
             return f"({element}*)(row[{_COMMON}] + {layout.common[region]})"
-        entry = self._place(region, region)
+        entry = self._place(region)
         if region.place in ("feed", "kept"):
             return f"({element}*)(row[{entry}] + (long long)({step}) * {region.bytes})"
         return f"({element}*)row[{entry}]"
