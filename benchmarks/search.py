@@ -101,7 +101,7 @@ def _by_optuna(study: Study, sampler: str, seed: int) -> list[float]:
     """The values of Optuna's own loop over the same training, by its sampler as it is without settings."""
     import optuna
 
-    from nnctl.sweep.learning import suggested
+    from nnctl.sweep.optuna_terms import suggested
 
     def objective(trial: optuna.Trial) -> float:
         (made,) = study.runs(trial.number, study.space.point(partial(suggested, trial)))

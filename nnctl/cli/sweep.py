@@ -63,7 +63,7 @@ def sweep(
 
             require_one_split(study)
         if asked.export is not None:
-            from nnctl.sweep.export import require_writable
+            from nnctl.sweep.optuna_export import require_writable
 
             require_writable(asked.export)
         executor = open_executor(execution.on, study, execution.jobs)
@@ -101,7 +101,7 @@ def _tell_of_lag(study: Study, jobs: int) -> None:
 
 
 def _export(study: Study, url: str, *, quiet: bool) -> None:
-    from nnctl.sweep.export import export
+    from nnctl.sweep.optuna_export import export
     from nnctl.sweep.stored_sweep import read_sweep
 
     name = export(read_sweep(study.folder, study.away), url)

@@ -72,7 +72,7 @@ def show(
                 for text in csv_lines(trial_rows(stored.results, stored.study.shown)):
                     file.write(text.encode("utf-8", "surrogateescape"))
         if export is not None:
-            from nnctl.sweep.export import export as write_study
+            from nnctl.sweep.optuna_export import export as write_study
 
             name = write_study(stored, export)
             if not quiet:

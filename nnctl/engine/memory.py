@@ -69,9 +69,12 @@ def _needs(network: Network, batch: int, examples: int) -> tuple[int, list[tuple
     """
     sizes = interface.sizes(batch, examples)
     total = (element("real").bytes + _BEGINNING) * sum(count for *_, count in _counts(network, sizes))
+    nodes = network.training_step.nodes
+    values = {value for node in nodes for value in (*node.inputs, *node.outputs)}
+    of_value = {value: 0 if value.role == "data" else _bytes(value, sizes) for value in values}
     large = []
-    for node in network.training_step.nodes:
-        size = sum(_bytes(value, sizes) for value in (*node.inputs, *node.outputs) if value.role != "data")
+    for node in nodes:
+        size = sum([of_value[value] for value in node.inputs]) + sum([of_value[value] for value in node.outputs])
         if size > _LOOKED_AT:
             large.append((node, size))
     return total, large

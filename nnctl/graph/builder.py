@@ -200,10 +200,11 @@ class GraphBuilder:
             types = op.infer([t.value.type for t in inputs], known)
         except ValueError as error:
             raise ShapeError(str(error)) from error
-        base = name if name is not None else (f"{self.layer}.{op.name}" if self.layer else op.name)
-        outputs = tuple(Value(self._unique(base), t) for t in types)
-        self.nodes.append(Node(op, tuple(t.value for t in inputs), outputs, known, self.layer))
-        return tuple(Tensor(self, v) for v in outputs)
+        layer = self.layer
+        base = name if name is not None else (f"{layer}.{op.name}" if layer else op.name)
+        outputs = tuple([Value(self._unique(base), t) for t in types])
+        self.nodes.append(Node(op, tuple([t.value for t in inputs]), outputs, known, layer, sound=True))
+        return tuple([Tensor(self, v) for v in outputs])
 
     def apply(self, op: str, *inputs: Any, **attributes: Any) -> Tensor:
         """One node of a structured op of the table; what changes nothing gives no node."""

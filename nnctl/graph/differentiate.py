@@ -22,7 +22,7 @@ def differentiate(builder: GraphBuilder, objective: Tensor, wrt: Sequence[Tensor
     if objective.shape != ():
         raise ValueError(f"the objective must be a scalar, got {objective!r}")
     path = _path(builder.nodes, {t.value for t in wrt}, objective.value)
-    nodes = [node for node in builder.nodes if any(o in path for o in node.outputs)]
+    nodes = [node for node in builder.nodes if not path.isdisjoint(node.outputs)]
     gradients: dict[Value, Tensor] = {}
     if objective.value in path:
         gradients[objective.value] = builder.apply("size", shape=())
@@ -60,10 +60,10 @@ def _path(nodes: Sequence[Node], sources: set[Value], objective: Value) -> set[V
     """Values that depend on a source and that the objective depends on."""
     dependent = set(sources)
     for node in nodes:
-        if any(v in dependent for v in node.inputs):
+        if not dependent.isdisjoint(node.inputs):
             dependent.update(node.outputs)
     needed = {objective}
     for node in reversed(nodes):
-        if any(o in needed for o in node.outputs):
+        if not needed.isdisjoint(node.outputs):
             needed.update(node.inputs)
     return dependent & needed

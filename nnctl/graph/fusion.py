@@ -28,15 +28,17 @@ def fuse_elementwise(graph: Graph) -> Graph:
     position = {node: i for i, node in enumerate(graph.nodes)}
     into: dict[Node, Node] = {}
     for node in graph.nodes:
-        if not isinstance(node.op, ElementwiseOp) or any(v in results for v in node.outputs):
+        if not isinstance(node.op, ElementwiseOp) or not results.isdisjoint(node.outputs):
             continue
-        reading = [r for v in node.outputs for r in readers.get(v, [])]
-        if len(set(reading)) != 1:
+        reading = {r for v in node.outputs for r in readers.get(v, ())}
+        if len(reading) != 1:
             continue
-        reader = reading[0]
+        (reader,) = reading
         same_side = (position[node] <= guard) == (position[reader] <= guard)
         if isinstance(reader.op, ElementwiseOp) and same_side and reader.outputs[0].shape == node.outputs[0].shape:
             into[node] = reader
+    if not into:
+        return graph
     members: dict[Node, list[Node]] = {}
     for node in graph.nodes:
         last = node

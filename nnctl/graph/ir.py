@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from nnctl.late import dataclass
@@ -46,19 +47,36 @@ class Value:
         return f"{self.name} {self.type.dtype}{show(self.type.shape)}"
 
 
-@dataclass(frozen=True, eq=False)
 class Node:
-    """One op applied to values, on behalf of a layer ("" for the step as a whole)."""
+    """One op applied to values, on behalf of a layer ("" for the step as a whole). It never changes.
 
-    op: Op
-    inputs: tuple[Value, ...]
-    outputs: tuple[Value, ...]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    layer: str = ""
+    sound: whether its types are known to be what the op makes of its inputs'.
+    """
 
-    @cached_property
+    # Thousands of layers have ten thousands of nodes, and passes read all of them again and again.
+    __slots__ = ("attributes", "inputs", "layer", "op", "outputs", "sound")
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: tuple[Value, ...],
+        outputs: tuple[Value, ...],
+        attributes: Mapping[str, Any] = MappingProxyType({}),
+        layer: str = "",
+        *,
+        sound: bool = False,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.outputs = outputs
+        self.attributes = attributes
+        self.layer = layer
+        self.sound = sound
+
     def defect(self) -> str | None:
-        """The fault of the node in itself, in words; None for a sound one."""
+        """The fault of the node in itself, in words; None for a sound one, which is then known to be so."""
+        if self.sound:
+            return None
         try:
             inferred = self.op.infer([v.type for v in self.inputs], self.attributes)
         except ValueError as error:
@@ -70,6 +88,7 @@ class Node:
                 return f"{self.op.name} writes the {value.role} {value!r}"
             if self.outputs.count(value) > 1:
                 return f"{self.op.name} gives {value!r} twice"
+        self.sound = True
         return None
 
     def with_inputs(self, replaced: Mapping[Value, Value]) -> Node:
@@ -119,7 +138,7 @@ class Graph:
         """The nodes that read each value, in order."""
         readers: dict[Value, list[Node]] = {}
         for node in self.nodes:
-            for value in dict.fromkeys(node.inputs):
+            for value in node.inputs if len(node.inputs) < 2 else dict.fromkeys(node.inputs):
                 readers.setdefault(value, []).append(node)
         return readers
 

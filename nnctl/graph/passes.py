@@ -83,7 +83,7 @@ def drop_dead(graph: Graph) -> Graph:
     needed = set(graph.results)
     kept: list[Node] = []
     for node in reversed(graph.nodes):
-        if any(v in needed for v in node.outputs):
+        if not needed.isdisjoint(node.outputs):
             needed.update(node.inputs)
             kept.append(node)
     return graph.rebuilt(reversed(kept))

@@ -15,13 +15,14 @@ from nnctl.ops.expression import Expression
 
 def pool_first(graph: Graph) -> Graph:
     """The graph with max pooling moved before the formulas of never falling slope that it alone reads."""
+    pools = [node for node in graph.nodes if node.op.name == "max_pool"]
+    if not pools:
+        return graph
     producers, readers = graph.producers, graph.readers
     results = set(graph.results)
     moved: dict[Node, list[Node]] = {}
     gone: set[Node] = set()
-    for pool in graph.nodes:
-        if pool.op.name != "max_pool":
-            continue
+    for pool in pools:
         behind: list[Node] = []
         value = pool.inputs[0]
         while value in producers and value not in results and len(readers[value]) == 1:

@@ -17,6 +17,8 @@ def look_rows_up(graph: Graph) -> Graph:
     """
     sources = view_sources(graph)
     hot = {node.outputs[0]: node for node in graph.nodes if node.op.name == "one_hot"}
+    if not hot:
+        return graph
     builder = GraphBuilder(graph.name)
     replaced: dict[Value, Value] = {}
     for before in graph.nodes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp, from_expression
@@ -21,7 +20,7 @@ def fold_constants(graph: Graph) -> Graph:
             count = product(node.attributes["shape"])
             if isinstance(count, int):
                 known[node.outputs[0]] = float(count)
-        elif isinstance(node.op, ElementwiseOp) and any(v in known for v in node.inputs):
+        elif isinstance(node.op, ElementwiseOp) and not known.keys().isdisjoint(node.inputs):
             folded = _with_constants(node, node.op, known)
             if isinstance(folded.op, ElementwiseOp) and not folded.inputs:
                 result = folded.op.expression.results[0]
@@ -38,7 +37,7 @@ def _with_constants(node: Node, op: ElementwiseOp, known: Mapping[Value, float])
     positions = {v: i for i, v in enumerate(inputs)}
     operands = [known[v] if v in known else recorder.value(positions[v]) for v in node.inputs]
     expression = recorder.finish(op.expression.evaluate(recorder, *operands))
-    return replace(node, op=from_expression(op.name, expression), inputs=inputs)
+    return Node(from_expression(op.name, expression), inputs, node.outputs, node.attributes, node.layer)
 
 
 def read_scalars(graph: Graph) -> Graph:
@@ -56,7 +55,9 @@ def read_scalars(graph: Graph) -> Graph:
 
 
 def _reading_scalars(node: Node, scalars: Mapping[Value, Value]) -> Node:
+    if scalars.keys().isdisjoint(node.inputs):
+        return node
     inputs = tuple(scalars.get(v, v) for v in node.inputs)
-    if inputs == node.inputs or broadcast([v.shape for v in inputs]) != node.outputs[0].shape:
+    if broadcast([v.shape for v in inputs]) != node.outputs[0].shape:
         return node
     return node.with_inputs(dict(zip(node.inputs, inputs, strict=True)))

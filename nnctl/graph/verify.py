@@ -26,9 +26,8 @@ def verify(graph: Graph, after: str = "construction") -> None:
         if not known.issuperset(node.inputs):
             early = next(v for v in node.inputs if v not in known)
             raise defect(f"{node.op.name} reads {early!r} before it is computed")
-        # Found once: a node never changes, and most of them outlast the passes.
-        if node.defect is not None:
-            raise defect(node.defect)
+        if not node.sound and (fault := node.defect()) is not None:
+            raise defect(fault)
         if not known.isdisjoint(node.outputs):
             again = next(v for v in node.outputs if v in known)
             raise defect(f"{again!r} is computed twice")

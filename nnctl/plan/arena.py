@@ -53,18 +53,20 @@ class _Placed:
     def place(self, size: int, first: int, last: int, count: int) -> list[int]:
         """Place so many buffers of `size` bytes that are alive at the steps first…last; their offsets, ascending."""
         offsets, ends, firsts, lasts = self._columns[:, : self._count]
-        alive = np.flatnonzero((firsts <= last) & (lasts >= first))
-        free_from = np.maximum.accumulate(np.concatenate(([0], ends[alive])))
+        # Methods of arrays: NumPy's functions around them take as long again.
+        alive = ((firsts <= last) & (lasts >= first)).nonzero()[0]
+        free_from = np.zeros(len(alive) + 1, np.int64)
+        np.maximum.accumulate(ends[alive], out=free_from[1:])
         behind = offsets[alive]
         found: list[int] = []
-        for gap in np.flatnonzero(behind - free_from[:-1] >= size).tolist():
+        for gap in (behind - free_from[:-1] >= size).nonzero()[0].tolist():
             begin = int(free_from[gap])
             found += _side_by_side(begin, size, min((int(behind[gap]) - begin) // size, count - len(found)))
             if len(found) == count:
                 break
         else:
             found += _side_by_side(int(free_from[-1]), size, count - len(found))
-        places = np.searchsorted(offsets, found).tolist()
+        places = offsets.searchsorted(found).tolist()
         start = 0
         for place, alike in groupby(places):
             stop = start + len(list(alike))
@@ -76,10 +78,8 @@ class _Placed:
         """Insert buffers one behind the other, the first of them as number `place`."""
         after, count = place + len(begins), self._count + len(begins)
         self._columns[:, after:count] = self._columns[:, place : self._count]
-        self._columns[0, place:after] = begins
-        self._columns[1, place:after] = self._columns[0, place:after] + size
-        self._columns[2, place:after] = first
-        self._columns[3, place:after] = last
+        for at, begin in enumerate(begins, place):
+            self._columns[:, at] = begin, begin + size, first, last
         self._count = count
 
 

@@ -17,8 +17,8 @@ from typing import Any, Literal
 from nnctl.components.kinds.running import Interval
 from nnctl.late import dataclass
 from nnctl.spec.yaml.flow import flow
-from nnctl.sweep.learning import as_parameters, quiet
 from nnctl.sweep.objectives import Objective
+from nnctl.sweep.optuna_terms import as_parameters, quiet
 from nnctl.sweep.ranking import Standing
 from nnctl.sweep.study import Study
 

@@ -13,31 +13,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import random
-import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from nnctl.components.base import Distribution
-from nnctl.components.distributions import Choice
-from nnctl.components.kinds.running import Interval, LearningSampler
+from nnctl.components.kinds.running import LearningSampler
 from nnctl.errors import UsageError
 from nnctl.late import dataclass
-from nnctl.spec.document import Sweep
-from nnctl.spec.yaml.flow import flow
-from nnctl.sweep import optuna_internals
+from nnctl.sweep import optuna_internals, optuna_terms
 from nnctl.sweep.space import Point, Space
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from optuna.distributions import BaseDistribution, CategoricalChoiceType
     from optuna.study import Study as OptunaStudy
-    from optuna.trial import Trial as OptunaTrial
 
 
 _ATTEMPTS = 3
@@ -95,7 +85,7 @@ class Learner:
     def _new(self) -> OptunaStudy:
         import optuna
 
-        with quiet():
+        with optuna_terms.quiet():
             return optuna.create_study(directions=self._directions, sampler=optuna.samplers.RandomSampler(seed=0))
 
     def learn(self, chosen: Mapping[str, object], reached: Reached) -> None:
@@ -108,14 +98,14 @@ class Learner:
             self._diverged.append(len(self._study.get_trials(deepcopy=False)))
         self._note(reached)
         made: dict[str, Distribution] = {path: self._space.distributions[path] for path in chosen}
-        with quiet():
+        with optuna_terms.quiet():
             self._study.add_trial(
                 create_trial(
                     state=states[reached.status],
                     values=None if reached.values is None else list(reached.values),
-                    params={path: _as_parameter(law, chosen[path]) for path, law in made.items()},
-                    distributions={path: optuna_distribution(law) for path, law in made.items()},
-                    constraints=constraints_by_name(reached.excesses),
+                    params={path: optuna_terms.parameter_of(law, chosen[path]) for path, law in made.items()},
+                    distributions={path: optuna_terms.distribution_of(law) for path, law in made.items()},
+                    constraints=optuna_terms.constraints_by_name(reached.excesses),
                     intermediate_values={_step(rung): value for rung, value in reached.rungs.items()},
                 )
             )
@@ -125,7 +115,7 @@ class Learner:
 
         In a space of finitely many points it is one that was not proposed before, as long as there is one.
         """
-        with quiet():
+        with optuna_terms.quiet():
             self._enter_diverged()
         for attempt in range(_ATTEMPTS):
             proposal = self._asked(combination, attempt)
@@ -137,7 +127,7 @@ class Learner:
 
     def _asked(self, combination: int, attempt: int) -> Proposal:
         """What the sampler proposes, now for the so-manieth time."""
-        with quiet():
+        with optuna_terms.quiet():
             self._study.sampler = self._sampler.optuna(
                 _seed_of(self._seed, combination, attempt), conditional=self._space.conditional
             )
@@ -145,7 +135,7 @@ class Learner:
             chosen: dict[str, object] = {}
 
             def choose(path: str, distribution: Distribution) -> object:
-                chosen[path] = suggested(trial, path, distribution)
+                chosen[path] = optuna_terms.suggested(trial, path, distribution)
                 return chosen[path]
 
             point = self._space.point(choose)
@@ -170,7 +160,7 @@ class Learner:
     def _forget_last(self) -> None:
         """Let Optuna forget the last proposal: by a new study, for in one it stands."""
         told = self._study.get_trials(deepcopy=False)[:-1]
-        with quiet():
+        with optuna_terms.quiet():
             self._study = self._new()
             self._study.add_trials(told)
 
@@ -183,10 +173,10 @@ class Learner:
             return chosen[path]
 
         point = self._space.point(choose)
-        with quiet():
+        with optuna_terms.quiet():
             trial = optuna_internals.running(
-                {path: _as_parameter(*each) for path, each in made.items()},
-                {path: optuna_distribution(d) for path, (d, _) in made.items()},
+                {path: optuna_terms.parameter_of(*each) for path, each in made.items()},
+                {path: optuna_terms.distribution_of(d) for path, (d, _) in made.items()},
                 attributes,
             )
             self._study.add_trial(trial)
@@ -203,7 +193,7 @@ class Learner:
             self._diverged.append(number)  # It counts as running until a value is known that it can be as bad as.
             return
         self._note(reached)
-        with quiet():
+        with optuna_terms.quiet():
             if reached.status == "failed":
                 self._study.tell(number, state=TrialState.FAIL)
                 return
@@ -211,7 +201,7 @@ class Learner:
                 self._study,
                 self._study.get_trials(deepcopy=False)[number],
                 rungs={_step(rung): value for rung, value in reached.rungs.items()},
-                constraints=constraints_by_name(reached.excesses),
+                constraints=optuna_terms.constraints_by_name(reached.excesses),
             )
             if reached.values is None:
                 self._study.tell(number, state=TrialState.PRUNED)
@@ -234,7 +224,7 @@ class Learner:
             self._take_back()
         trials = self._study.get_trials(deepcopy=False)
         for number in self._diverged[self._entered :]:
-            worst = constraints_by_name(self._most)
+            worst = optuna_terms.constraints_by_name(self._most)
             optuna_internals.note(self._study, trials[number], rungs={}, constraints=worst)
             self._study.tell(number, self._worst)
         self._entered, self._as_bad_as = len(self._diverged), (self._worst, self._most)
@@ -256,11 +246,6 @@ def _step(rung: float) -> int:
     return rung if isinstance(rung, int) else round(1000 * rung)
 
 
-def constraints_by_name(excesses: Sequence[float]) -> dict[str, float]:
-    """The excesses of constraints in Optuna's words, where each has a name."""
-    return {str(index): excess for index, excess in enumerate(excesses)}
-
-
 def require_package(sampler: LearningSampler) -> None:
     """Raise UsageError where the package that a sampler needs is not installed."""
     if sampler.needs and find_spec(sampler.needs) is None:
@@ -270,69 +255,8 @@ def require_package(sampler: LearningSampler) -> None:
         )
 
 
-def optuna_distribution(distribution: Distribution) -> BaseDistribution:
-    """A distribution in Optuna's words; the values of a choice as text where they are no scalars of Optuna's."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    support = distribution.support()
-    if not isinstance(support, Interval):
-        return CategoricalDistribution([_option(value) for value in support.options])
-    if support.whole:
-        return IntDistribution(int(support.low), int(support.high), log=support.log, step=int(support.step or 1))
-    return FloatDistribution(support.low, support.high, log=support.log, step=support.step)
-
-
-def as_parameters(sweep: Sweep, settings: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    """The searched settings of a point in Optuna's words, with their distributions; of the grid, as categories."""
-    laws: dict[str, Distribution] = {path: Choice(values=values) for path, values in sweep.grid.items()}
-    laws |= sweep.space
-    found = {path: (law, settings[path]) for path, law in laws.items() if path in settings}
-    return (
-        {path: _as_parameter(*each) for path, each in found.items()},
-        {path: optuna_distribution(law) for path, (law, _) in found.items()},
-    )
-
-
-def suggested(trial: OptunaTrial, path: str, distribution: Distribution) -> object:
-    """The value of a path that Optuna's sampler chooses for its trial."""
-    support = distribution.support()
-    if not isinstance(support, Interval):
-        said = trial.suggest_categorical(path, [_option(value) for value in support.options])
-        return next(value for value in support.options if _option(value) == said and type(_option(value)) is type(said))
-    if support.whole:
-        return trial.suggest_int(
-            path, int(support.low), int(support.high), log=support.log, step=int(support.step or 1)
-        )
-    return trial.suggest_float(path, support.low, support.high, log=support.log, step=support.step)
-
-
-def _as_parameter(distribution: Distribution, value: object) -> object:
-    return value if isinstance(distribution.support(), Interval) else _option(value)
-
-
-def is_option(parameter: object, value: object) -> bool:
-    """True where a parameter of Optuna's says a value of a choice: numbers by their amount, the rest by its text."""
-    option = _option(value)
-    return parameter == option and isinstance(parameter, bool) == isinstance(option, bool)
-
-
-def _option(value: object) -> CategoricalChoiceType:
-    return value if value is None or isinstance(value, bool | int | float | str) else flow(value)
-
-
 def _seed_of(seed: int, combination: int, attempt: int = 0) -> int:
     """A seed for the proposal of one combination, of 32 bits of a hash."""
     key = ["proposal", seed, combination, *([attempt] if attempt else [])]
     digest = hashlib.sha256(json.dumps(key).encode()).digest()
     return int.from_bytes(digest[:4])
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """A block in which Optuna's notices, and its warnings on what it calls experimental, are not shown."""
-    import optuna
-
-    optuna.logging.set_verbosity(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

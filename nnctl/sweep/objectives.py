@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nnctl.components.registry import components
-from nnctl.data.dataset import load_dataset
 from nnctl.errors import UsageError
 from nnctl.late import dataclass
 from nnctl.spec.document import Spec
@@ -59,6 +58,9 @@ def objectives_ahead(loaded: Loaded) -> tuple[Objective, ...]:
     asked = spec.sweep.objectives if spec.sweep is not None else ()
     if asked:
         return objectives_of(spec, asked)
+    # Here and not above: a sweep that need not know has no use for NumPy in the process that hands out trials.
+    from nnctl.data.dataset import load_dataset
+
     with loaded.pointing():
         data = load_dataset(spec.data, loaded.folder, spec.seed)
     column = monitored_column(spec, data.splits, labels=data.signature.classes is not None)

@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from nnctl.data.dataset import load_dataset
 from nnctl.errors import RunError
 from nnctl.runs.endings import forget_ending
 from nnctl.runs.folder import RunFolder
@@ -48,7 +47,9 @@ class _Dispatch:
     def __init__(self, study: Study, executor: Executor, stop: StopRequest) -> None:
         self._study, self._executor, self._stop = study, executor, stop
         self._search = Search(study)
-        self._ready = Ready(self._following, ahead=not (study.learns or study.sweep.pruner is not None))
+        # A process that trains several at a time is best given those that follow one another: they are alike.
+        ahead = executor.together == 1 and not study.learns and study.sweep.pruner is None
+        self._ready = Ready(self._following, ahead=ahead)
         self._trials: dict[int, Trial] = {}  # that are ready or under way
         self._nets: Counter[str] = Counter()  # of those that an executor has
         self._again: deque[TrialTask] = deque()  # whose processes have died
@@ -106,10 +107,15 @@ class _Dispatch:
 
         As the first trial reads it: data with folds of its own has no other reading.
         """
-        if not self._begun:
+        if self._begun:
+            return
+        if not self._executor.read(task):
+            # Here and not above: where a worker reads, nothing else in this process has a use for NumPy.
+            from nnctl.data.dataset import load_dataset
+
             first = load_variant(self._study.base, task.overrides).spec
             load_dataset(first.data, self._study.base.folder, first.seed)
-            self._begun = True
+        self._begun = True
 
     def _result(self, task: TrialTask, outcome: Outcome) -> TrialResult | None:
         """The result of a trial whose outcome this is; None where it has none, or is given again."""

@@ -25,10 +25,10 @@ from nnctl.spec.dump import to_data
 from nnctl.spec.load import Loaded, load_tree, spec_to_dict
 from nnctl.spec.yaml.tree import MappingNode
 from nnctl.sweep.combinations import combinations_asked, drawn, listed, runs, runs_of_each
-from nnctl.sweep.earlier_study import read_known
 from nnctl.sweep.formula import Formula
 from nnctl.sweep.learning import require_package
 from nnctl.sweep.objectives import objectives_ahead, read_constraints
+from nnctl.sweep.optuna_import import read_known
 from nnctl.sweep.section_checks import require_distinct, require_rungs, require_sense
 from nnctl.sweep.space import Point, Space
 from nnctl.sweep.trial import Trial

@@ -10,6 +10,7 @@ import pytest
 
 from backends import toy
 from backends.cuda.emulator import EmulatedDevice, compiler
+from backends.cuda.persistent_ways import persistent_way
 from nnctl.backends.contract import Backend, Executable
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.executable import CompiledStep
@@ -18,7 +19,6 @@ from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.persistent.choice import Grid, complete
-from nnctl.backends.cuda.persistent.steps import PersistentWay
 from nnctl.backends.registry import available, by_rank
 from nnctl.plan.plan import Plan
 
@@ -38,7 +38,7 @@ class Persistent(CudaBackend):
         calls = calls_of(plan)
         if plan.guard is None or not complete(calls):
             return captured
-        return PersistentWay(plan, calls, Grid(3)).steps(storage, self.device)
+        return persistent_way(plan, calls, Grid(3)).steps(storage, self.device)
 
 
 def _under_test() -> Iterator[tuple[str, Backend]]:

@@ -56,13 +56,14 @@ def test_a_node_that_gives_a_value_twice():
     x = builder.input("x", (4,))
     once, again = builder.formula("both", lambda xp, x: (xp.exp(x), xp.square(x)), x)
     graph = builder.graph({"once": once, "again": again})
-    twice = replace(graph.nodes[0], outputs=(once.value, once.value))
+    twice = Node(graph.nodes[0].op, graph.nodes[0].inputs, (once.value, once.value))
     refused(graph.rebuilt([twice]), r"both gives both real\(4,\) twice")
 
 
 def _retyped(graph: Graph, position: int, output: Value) -> Graph:
     nodes = list(graph.nodes)
-    nodes[position] = replace(nodes[position], outputs=(output,))
+    node = nodes[position]
+    nodes[position] = Node(node.op, node.inputs, (output,), node.attributes, node.layer)
     return graph.rebuilt(nodes, {graph.nodes[position].outputs[0]: output})
 
 
@@ -119,6 +120,7 @@ def test_a_node_is_looked_at_once_and_a_new_one_too(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(op, "infer", lambda *_: pytest.fail("looked at again"))
         verify(graph.rebuilt(graph.nodes))
-    broken = replace(graph.nodes[-1], inputs=(graph.nodes[-1].inputs[0], Value("n", TensorType((3,)), "feed")))
+    last = graph.nodes[-1]
+    broken = Node(last.op, (last.inputs[0], Value("n", TensorType((3,)), "feed")), last.outputs)
     with pytest.raises(GraphError, match="subtract of"):
         verify(graph.rebuilt((*graph.nodes[:-1], broken)))

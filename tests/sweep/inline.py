@@ -18,6 +18,8 @@ from nnctl.training.signals import StopRequest
 class Inline:
     """An executor that trains one trial at a time, of those that it was given the last or the first one."""
 
+    together = 1
+
     def __init__(self, study: Study, places: int, *, last: bool) -> None:
         self._study, self._places, self._last = study, places, last
         self._tasks: deque[TrialTask] = deque()
@@ -30,6 +32,9 @@ class Inline:
     @property
     def free(self) -> bool:
         return len(self._tasks) < self._places
+
+    def read(self, task: TrialTask) -> bool:
+        return False
 
     def give(self, task: TrialTask) -> None:
         self._tasks.append(task)

@@ -14,7 +14,7 @@ from optuna.trial import TrialState, create_trial
 
 import nnctl
 from nnctl.sweep import optuna_internals
-from nnctl.sweep.learning import quiet
+from nnctl.sweep.optuna_terms import quiet
 
 PRIVATE = ("_storage", "_trial_id", "system_attrs")
 ADAPTER = "sweep/optuna_internals.py"

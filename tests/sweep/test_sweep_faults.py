@@ -42,6 +42,8 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class InThisProcess:
     """An executor of one trial after the other, where the disk's double is."""
 
+    together = 1
+
     def __init__(self, base: Loaded) -> None:
         self.base, self.task = base, None
 
@@ -55,6 +57,9 @@ class InThisProcess:
     @property
     def free(self) -> bool:
         return self.task is None
+
+    def read(self, task: TrialTask) -> bool:
+        return False
 
     def give(self, task: TrialTask) -> None:
         self.task = task

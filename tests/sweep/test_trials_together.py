@@ -24,7 +24,7 @@ from nnctl.runs.folder import RunFolder
 from nnctl.runs.rows import evaluations
 from nnctl.spec.load import Loaded
 from nnctl.sweep.executors import choice, worker
-from nnctl.sweep.executors.contract import Ended, Failed, Outcome, Trained, TrialTask
+from nnctl.sweep.executors.contract import Ended, Failed, Outcome, Read, Trained, TrialTask
 from nnctl.sweep.executors.local import LocalProcesses, Worker, require_processes
 from nnctl.sweep.executors.trials import Trials
 from nnctl.sweep.results_file import write_results
@@ -368,7 +368,7 @@ def test_a_process_that_has_lost_its_device_says_so_and_ends(monkeypatch: pytest
 
     monkeypatch.setattr(worker.os, "_exit", end)
     with pytest.raises(SystemExit) as ended:
-        worker._answer(Pipe(), Trials(begin), None)  # type: ignore[arg-type]
+        worker._answer(Pipe(), Trials(begin), None, lambda reading: Read(None))  # type: ignore[arg-type]
     assert ended.value.code == 1
     assert [each.number for each in said] == [0]
 
@@ -396,7 +396,7 @@ def test_the_backend_says_how_many_unless_the_spec_does(
     study = read_study(Path("net.yaml"), ["sweep.seeds=200", *settings], Path("found"))
     executor = choice.open_executor("local", study, jobs)
     assert isinstance(executor, LocalProcesses)
-    assert (executor._jobs, executor._together) == (jobs, expected)
+    assert (executor._jobs, executor.together) == (jobs, expected)
 
 
 def test_auto_is_what_can_run_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnctl.cli.predict import predict
+from nnctl.cli import main
 from nnctl.data.dataset import load_dataset
 from nnctl.data.formats.images import read_image
 from nnctl.data.pictures import PictureOptions
@@ -339,20 +339,24 @@ def test_samples_look_like_the_inputs() -> None:
 
 
 def test_samples_go_to_a_file_or_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    folder = run("run").path
-    predict(folder, sample=5, steps=3, out=Path("new.npy"))
-    predict(folder, sample=5, steps=3, out=Path("new.png"))
+    folder = str(run("run").path)
+
+    def draw(*out: str) -> int:
+        return main(["predict", folder, "--sample", "5", "--gibbs-steps", "3", *out])
+
+    assert draw("--out", "new.npy") == 0
+    assert draw("--out", "new.png") == 0
     assert not capsys.readouterr().out
-    predict(folder, sample=5, steps=3)
+    assert draw() == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     np.testing.assert_allclose(np.load("new.npy"), [line["values"] for line in lines], rtol=1e-6)
     assert read_image(Path("new.png"), PictureOptions(grayscale=True)).shape == (2 * 9 - 1, 3 * 9 - 1, 1)
-    with pytest.raises(UsageError, match=r"as an array, \.npy, or as a picture, \.png"):
-        predict(folder, sample=5, out=Path("new.gif"))
+    assert draw("--out", "new.gif") == 2
+    assert "as an array, .npy, or as a picture, .png" in capsys.readouterr().err
     for name in ("folder.npy", "folder.png"):
         Path(name).mkdir()
-        with pytest.raises(UsageError, match=rf"--out {name}: is a folder, and a file is expected"):
-            predict(folder, sample=5, out=Path(name))
+        assert draw("--out", name) == 2
+        assert f"--out {name}: is a folder, and a file is expected" in capsys.readouterr().err
 
 
 def test_the_picture_of_samples() -> None:

@@ -88,13 +88,12 @@ class Share:
 class _Words:
     """The words of a pattern's calls, but for where arrays begin.
 
-    arrays: the places of these words; offsets: of each, the bytes from the array's start to the thread's part.
-    scratch: the places of the addresses of scratch.
+    arrays: of each the place of its word, the bytes from its start to the thread's part, what it is, and the number of
+    its slot among a call's. scratch: the places of the addresses of scratch.
     """
 
     words: list[int] = field(default_factory=list)
-    arrays: list[int] = field(default_factory=list)
-    offsets: list[int] = field(default_factory=list)
+    arrays: list[tuple[int, int, ArrayParameter, int]] = field(default_factory=list)
     scratch: list[int] = field(default_factory=list)
 
 
@@ -128,7 +127,10 @@ class TableLayout:
         self._addresses: dict[Pattern, int] = {}
         """Of their functions."""
         self._calls: list[tuple[int, int]] = []
-        self._counted: list[tuple[int, Base]] = []
+        self._counted: list[int] = []
+        self._bases: list[int] = []
+        self._numbers: dict[Base, int] = {_ARENA: 0}
+        """Of memories."""
         self.numbers: list[Array] = []
         """Arrays of constants, which words hold the addresses of."""
         self.feeds: list[Moving] = []
@@ -154,10 +156,9 @@ class TableLayout:
         if not source.entries or not isinstance(source.entries[-1], Barrier):
             self.bounds.append(len(self._calls))
         self.words = np.array(self._words or [0], np.int64)
-        self.memories = tuple(dict.fromkeys(base for _, base in self._counted))
-        number = {base: i for i, base in enumerate(self.memories)}
-        self.counted = np.array([word for word, _ in self._counted], np.intp)
-        self.bases = np.array([number[base] for _, base in self._counted], np.intp)
+        self.memories = tuple(self._numbers)
+        self.counted = np.array(self._counted, np.intp)
+        self.bases = np.array(self._bases, np.intp)
         self.count = len(self._calls)
         self.calls = np.array([(function, WORD * place) for function, place in self._calls] or [(0, 0)], np.int64)
         moving = [*self.feeds, *self.outputs, *self.following]
@@ -166,7 +167,8 @@ class TableLayout:
 
     def _at(self, base: Base, offset: int = 0, word: int | None = None) -> int:
         """The word for a place in memory. word: its number; the next one's if None."""
-        self._counted.append((len(self._words) if word is None else word, base))
+        self._counted.append(len(self._words) if word is None else word)
+        self._bases.append(self._numbers.setdefault(base, len(self._numbers)))
         return offset
 
     def _add(self, function: int, arguments: Sequence[int]) -> None:
@@ -213,29 +215,32 @@ class TableLayout:
             self._known[key] = self._written(call.pattern, share)
         known, start = self._known[key], len(self._words)
         self._add(function, known.words)
-        self._counted += [(start + word, _SCRATCH) for word in known.scratch]
-        slots, local = call.slots, share.local[1]
-        for word, (parameter, place), offset in zip(known.arrays, call.pattern.arrays, known.offsets, strict=True):
+        for word in known.scratch:
+            self._at(_SCRATCH, 0, start + word)
+        words, slots, local = self._words, call.slots, share.local[1]
+        for word, offset, parameter, place in known.arrays:
             slot = slots[place]
             # Nearly all are such; to rule out what else an array may be takes longer.
             if slot.place == "arena" and parameter.of == "slot" and not parameter.private and slot.offset not in local:
-                self._words[start + word] = slot.offset + offset
-                self._counted.append((start + word, _ARENA))
+                words[start + word] = slot.offset + offset
+                self._counted.append(start + word)
+                self._bases.append(0)
             else:
-                self._words[start + word] = self._array(parameter, slot, offset, start + word, share)
+                words[start + word] = self._array(parameter, slot, offset, start + word, share)
 
     def _written(self, pattern: Pattern, share: Share) -> _Words:
         """The words of a pattern's calls for a share."""
         written = _Words()
         words = written.words
-        for parameter in pattern.passed:
+        for parameter, place in zip(pattern.passed, pattern.places, strict=True):
             match parameter:
                 case ArrayParameter():
-                    written.arrays.append(len(words))
+                    assert place is not None
                     first, last = (0, parameter.slot.shape[0] if parameter.slot.shape else 1)
                     if parameter.cut is not None:
                         first, last = parameter.cut.bounds(share.part, share.parts)
-                    written.offsets.append(first * parameter.inner * _bytes(parameter.element))
+                    offset = first * parameter.inner * _bytes(parameter.element)
+                    written.arrays.append((len(words), offset, parameter, place))
                     rest = max(1, math.prod(parameter.lengths))
                     entries = 0 if parameter.of == "table" else (last - first) * parameter.inner // rest
                     words += [0, entries, *parameter.lengths]

@@ -8,7 +8,8 @@ are short, one thread on a core of its own. Which of them depends on the neighbo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from nnctl.late import dataclass
 
 _LOOK = 0.15
 """Seconds of chunks that are looked at together: of less, most is noise of neighbours' turns of some milliseconds."""

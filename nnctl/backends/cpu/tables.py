@@ -43,8 +43,7 @@ class ThreadTable:
         words = layout.words.copy()
         for length in layout.lengths:
             words[length.word] = memory.storage[length.key].size // length.row
-        if layout.memories:
-            words[layout.counted] += np.array([self._place(base) for base in layout.memories], np.int64)[layout.bases]
+        words[layout.counted] += np.array([self._place(base) for base in layout.memories], np.int64)[layout.bases]
         # Words move in every step: in a line with another thread's they would slow it down.
         self._arguments = aligned(words.nbytes).view(np.int64)
         self._arguments[: len(words)] = words

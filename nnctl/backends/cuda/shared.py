@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.cuda.persistent.joint import JointLaunches
+from nnctl.backends.cuda.persistent.kernels import StepKernels, kind_of
+from nnctl.backends.cuda.persistent.tasks import Task
 from nnctl.backends.cuda.persistent.trial import Choice, Decision, WaysOf
 from nnctl.backends.host_arrays import lies_still
 from nnctl.plan.plan import Plan
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from nnctl.backends.cuda.device import Device
 
 _MOST = 32
-"""Plans whose ways are kept, and decisions among ways, those that were asked for last: nets have some plans each."""
+"""Plans whose ways are kept, their kinds, and decisions among ways; those that were asked for last. Nets have some
+plans each."""
 
 T = TypeVar("T")
 
@@ -35,6 +38,7 @@ class Shared:
         self.joint = JointLaunches()
         self._choices: OrderedDict[Hashable, Choice] = OrderedDict()
         self._decisions: OrderedDict[Hashable, Decision] = OrderedDict()
+        self._kernels: OrderedDict[Hashable, StepKernels] = OrderedDict()
         self._examples: dict[int, tuple[ref[NDArray[Any]], Any, Device, Any]] = {}
 
     def choice(self, plan: Plan, how: Hashable, ways: Callable[[], WaysOf]) -> Choice:
@@ -48,6 +52,10 @@ class Shared:
 
         # What is kept holds the plan, so that its identity stays its own.
         return _kept(self._choices, (id(plan), how), choice)
+
+    def kernels(self, name: str, tasks: Sequence[Task]) -> StepKernels:
+        """The persistent kernels for tasks, those of all plans that differ in numbers alone. name: of the plan."""
+        return _kept(self._kernels, kind_of(name, tasks), lambda: StepKernels(name, tasks))
 
     def to_read(self, array: NDArray[Any], device: Device) -> Any:
         """A copy of an array that nobody changes. It lies there once for all streams, as long as the array is there."""

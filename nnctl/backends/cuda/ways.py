@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnctl.backends.cuda.calls import Call, ProductPrecision
+from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.executable import CapturedWay
-from nnctl.backends.cuda.persistent.choice import Grid, complete, grids_for, obstacle, suits
+from nnctl.backends.cuda.persistent.choice import Grid, complete, obstacle, suits
 from nnctl.backends.cuda.persistent.steps import PersistentWay
-from nnctl.backends.cuda.persistent.tasks import tasks_of
+from nnctl.backends.cuda.persistent.tasks import Task, tasks_of
 from nnctl.backends.cuda.persistent.trial import Way
 from nnctl.backends.cuda.product_library import asks_library
 from nnctl.errors import UsageError
@@ -28,8 +28,10 @@ class PlanWays:
         self._captured = CapturedWay(plan, precision)
         self._wanted = bool(persistent)
         self._multiprocessors, self._largest_cluster = device.multiprocessors, device.largest_cluster
-        self._calls = None if persistent is False else _calls(self._captured, device, precision, self._wanted)
-        self._kernels: dict[Grid, PersistentWay] = {}
+        tasks = () if persistent is False else _tasks(self._captured, device, precision, self._wanted)
+        self._tasks = tasks
+        self._kernels = device.shared.kernels(plan.name, tasks) if tasks else None
+        self._persistent: dict[Grid, PersistentWay] = {}
         self._found: dict[int, Sequence[Way]] = {}
 
     def __call__(self, sharers: int) -> Sequence[Way]:
@@ -41,37 +43,34 @@ class PlanWays:
 
     def _grids(self, sharers: int) -> Sequence[Grid]:
         """The grids of persistent kernels, the most promising first; a wanted one begins with that of a trial alone."""
-        if self._calls is None:
+        if self._kernels is None:
             return []
-        tasks = tasks_of(self._captured.plan, self._calls)
-        grids = grids_for(tasks, self._multiprocessors, self._largest_cluster, sharers)
+        grids = self._kernels.grids(self._multiprocessors, self._largest_cluster, sharers)
         if self._wanted and sharers > 1:
             first = self._grids(1)[0]
             return [first, *(grid for grid in grids if grid != first)]
         return grids
 
     def _kernel(self, grid: Grid) -> PersistentWay:
-        """The kernel of a grid, one for all who ask."""
-        assert self._calls is not None
-        if grid not in self._kernels:
-            self._kernels[grid] = PersistentWay(self._captured.plan, self._calls, grid)
-        return self._kernels[grid]
+        """The way by the kernel of a grid, one for all who ask."""
+        assert self._kernels is not None
+        if grid not in self._persistent:
+            self._persistent[grid] = PersistentWay(self._captured.plan, self._tasks, self._kernels.of(grid))
+        return self._persistent[grid]
 
 
-def _calls(
-    captured: CapturedWay, device: Device, precision: ProductPrecision, wanted: bool
-) -> Sequence[Sequence[Call]] | None:
-    """The calls of which persistent kernels are made; None where none is worth a trial."""
+def _tasks(captured: CapturedWay, device: Device, precision: ProductPrecision, wanted: bool) -> Sequence[Task]:
+    """The tasks of which persistent kernels are made; none where these are not worth a trial."""
     plan = captured.plan
     if plan.guard is None or not (wanted or suits(plan)):
-        return None
+        return ()
     calls = calls_of(plan, precision)
     reason = obstacle(plan, calls)
     if not complete(calls) or reason is not None:
         if wanted:
             raise UsageError(f"no persistent kernel can run {plan.name}: {reason}\n  leave persistent: out")
-        return None
+        return ()
     if not wanted and asks_library(captured.pieces(device)):
         # Its sums are in another order: a trial would choose among results.
-        return None
-    return calls
+        return ()
+    return tasks_of(plan, calls)

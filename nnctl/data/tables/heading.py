@@ -25,10 +25,11 @@ class Heading:
     doubt: str = ""
 
 
-def heading_of(name: str, rows: Sequence[Sequence[str]], header: bool | None) -> Heading:
+def heading_of(name: str, rows: Sequence[Sequence[str]], header: bool | None, *, whole: bool = False) -> Heading:
     """The heading from the first rows of a table, the first of which may hold names; at least one row.
 
-    `header` None: it does where none of its cells is a number. name: the file's, in messages. Raises DataError.
+    `header` None: it does where none of its cells is a number. name: the file's, in messages. whole: these are all
+    rows, so that a column without a name and without cells is none. Raises DataError.
     """
     top, below = [cell.strip() for cell in rows[0]], rows[1:]
     require_columns(len(top), name)
@@ -50,6 +51,13 @@ def heading_of(name: str, rows: Sequence[Sequence[str]], header: bool | None) ->
     # A first column without a name holds the rows' names or numbers.
     if len(named) > 1 and not named[0][0]:
         named = named[1:]
+    if whole:
+        named = [(cell, i) for cell, i in named if cell or any(row[i].strip() for row in below)]
+    if len(named) > 1 and sum(bool(cell) for cell, _ in named) == 1:
+        raise DataError(
+            f"{name}: its first row has one cell, {cut(next(cell for cell, _ in named if cell))!r}, and {len(named)} "
+            "columns lie below it\n  remove the title above the header, or give each column a name"
+        )
     _require_names(name, named)
     doubt = (
         "its first row was taken for names, and holds numbers\n  say header: false" if any(map(is_number, top)) else ""

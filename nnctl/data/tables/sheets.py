@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,6 +17,9 @@ from nnctl.data.tables.places import SheetPlace
 from nnctl.data.tables.reader import Batch, Reader
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineWorkbook
 
 
 class SheetReader(Reader):
@@ -33,7 +36,7 @@ class SheetReader(Reader):
         full = [i for i, row in enumerate(written) if any(cell.strip() for cell in row)]
         if not full:
             raise DataError(f"{path}: sheet {cut(name)!r} is empty")
-        heading = heading_of(f"{path}: sheet {cut(name)!r}", [written[i] for i in full], layout.header)
+        heading = heading_of(f"{path}: sheet {cut(name)!r}", [written[i] for i in full], layout.header, whole=True)
         first = full[0] + heading.has_header
         self._rows = [[_value(cell) for cell in row] for row in rows[first : full[-1] + 1]]
         self._positions = heading.positions
@@ -82,18 +85,24 @@ def _rows(path: Path, sheet: str | None) -> tuple[str, list[list[Any]], tuple[in
         raise DataError(f"{path} is empty")
     try:
         workbook = CalamineWorkbook.from_path(path)
-        name = _chosen(path, workbook.sheet_names, sheet)
+        name = _chosen(path, workbook, sheet)
         found = workbook.get_sheet_by_name(name)
         return name, found.to_python(), found.start or (0, 0)
     except (CalamineError, OSError) as error:
         raise DataError(f"{path} is cut short or broken, or has a password: {error}") from error
 
 
-def _chosen(path: Path, names: Sequence[str], sheet: str | None) -> str:
+def _chosen(path: Path, workbook: CalamineWorkbook, sheet: str | None) -> str:
+    names = workbook.sheet_names
     if sheet is None:
+        # Programs of offices begin a workbook with sheets that nobody fills.
+        if len(names) > 1:
+            names = [name for name in names if workbook.get_sheet_by_name(name).height] or names
         if len(names) == 1:
             return names[0]
-        raise DataError(f"{path} has {len(names)} sheets\n  say one: sheet: {cut(names[0])}\n  they are {some(names)}")
+        raise DataError(
+            f"{path} has {len(names)} sheets with cells\n  say one: sheet: {cut(names[0])}\n  they are {some(names)}"
+        )
     if sheet not in names:
         near = nearest(sheet, names)
         hint = f"did you mean {near!r}?" if near else f"they are {some(names)}"

@@ -98,7 +98,7 @@ def _stray_colon(colon: Location, source: SourceText) -> Diagnostic:
     above = colon.line - 2
     while above > 0 and not source.lines[above].strip():
         above -= 1
-    for line in (colon.line - 1, above):
+    for line in (colon.line - 1, max(above, 0)):
         if found := false_blank(source.lines[line]):
             return Diagnostic("a character that only looks like a blank", source.at(line, found[0]))
     if ":" in colon.text[: colon.column - 1]:

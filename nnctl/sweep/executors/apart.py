@@ -16,9 +16,10 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from nnctl.process.signals import held
+from nnctl.process.variables import THREADS
 from nnctl.sweep.executors.contract import Ended, Failed, Halted, Outcome, TrialTask
 from nnctl.sweep.executors.local import PATIENCE, death, failure_of_death
-from nnctl.sweep.executors.worker import THREADS, Ready, work
+from nnctl.sweep.executors.worker import Ready, work
 
 _SERVE = "from nnctl.sweep.executors.apart import serve; serve({})"
 _IDLE = 60.0

@@ -37,6 +37,11 @@ class CarriedTrials:
         self._executor, self._away = executor, away
 
     @property
+    def together(self) -> int:
+        """That of the executor."""
+        return self._executor.together
+
+    @property
     def busy(self) -> bool:
         """That of the executor."""
         return self._executor.busy
@@ -45,6 +50,10 @@ class CarriedTrials:
     def free(self) -> bool:
         """That of the executor."""
         return self._executor.free
+
+    def read(self, task: TrialTask) -> bool:
+        """Read as the executor does."""
+        return self._executor.read(task)
 
     def give(self, task: TrialTask) -> None:
         """Begin a trial, or go on with it, from the address."""

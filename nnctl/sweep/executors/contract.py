@@ -87,6 +87,20 @@ class Elsewhere:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A worker is to read the data of a trial with these overrides."""
+
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A worker's word on that. taken: the most memory that it has had, in bytes; None where it could not read them."""
+
+    taken: int | None
+
+
+@dataclass(frozen=True)
 class Ended:
     """A worker's word on the trial of a number."""
 
@@ -101,6 +115,11 @@ class Executor(Protocol):
     """Workers that train trials, variants of one spec, each in its folder, going on with what is there."""
 
     @property
+    def together(self) -> int:
+        """Trials at a time that one process trains."""
+        ...
+
+    @property
     def busy(self) -> bool:
         """True where a trial was given whose outcome has not come."""
         ...
@@ -108,6 +127,10 @@ class Executor(Protocol):
     @property
     def free(self) -> bool:
         """True where another trial could begin at once."""
+        ...
+
+    def read(self, task: TrialTask) -> bool:
+        """Read the data of a trial, before any is given. False where the caller is to, who can say what is wrong."""
         ...
 
     def give(self, task: TrialTask) -> None:

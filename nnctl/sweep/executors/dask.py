@@ -92,6 +92,11 @@ class DaskWorkers:
         self._halted = self._alone = False
 
     @property
+    def together(self) -> int:
+        """1: of a worker each thread has a process for its trials."""
+        return 1
+
+    @property
     def busy(self) -> bool:
         """True where a trial was given whose outcome has not come."""
         return bool(self._under_way)
@@ -101,6 +106,10 @@ class DaskWorkers:
         """True where fewer trials were given than may be at a time. One may wait where there are no workers yet."""
         most = self._jobs if self._jobs is not None else max(1, self._count())
         return not self._halted and len(self._under_way) < most
+
+    def read(self, task: TrialTask) -> bool:
+        """False: the first worker may be long in coming."""
+        return False
 
     def give(self, task: TrialTask) -> None:
         """Give a trial to Dask; before the first, see that every worker can train it. Raises RunError."""

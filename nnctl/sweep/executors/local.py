@@ -11,10 +11,11 @@ from nnctl.errors import RunError, UsageError
 from nnctl.process import memory
 from nnctl.process.cores import cores
 from nnctl.process.signals import held
+from nnctl.process.variables import one_thread
 from nnctl.spec.load import Loaded
-from nnctl.sweep.executors.contract import Ended, Failed, Halted, Outcome, TrialTask
+from nnctl.sweep.executors.contract import Ended, Failed, Halted, Outcome, Read, Reading, TrialTask
 from nnctl.sweep.executors.nursery import nursery
-from nnctl.sweep.executors.worker import FOR_MEMORY, Ready, one_thread, work_as
+from nnctl.sweep.executors.worker import FOR_MEMORY, Ready, work_as
 
 PATIENCE = 60.0
 """Seconds in which a worker that was told to stop may save. It is ended then: what it had saved before is whole."""
@@ -54,6 +55,19 @@ class Worker:
         if self.leaving or not self.tasks:
             return not self.leaving
         return len(self.tasks) < together and not any(each.alone for each in (task, *self.tasks.values()))
+
+    def read(self, overrides: tuple[str, ...]) -> int | None:
+        """The most memory that it has had, in bytes, once it has read the data of a trial; None where it could not.
+
+        What has ended it is told by `take`.
+        """
+        try:
+            self.connection.send(Reading(overrides))
+            while not isinstance(word := self.connection.recv(), Read):
+                self.ready = True
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return None
+        return word.taken
 
     def give(self, task: TrialTask) -> None:
         """Give it a trial to train. That it has died meanwhile is told by `take`."""
@@ -109,12 +123,12 @@ def most_processes() -> int:
     return max(64, 4 * (os.cpu_count() or 1))
 
 
-def processes_that_fit() -> int:
-    """The number of worker processes for which there is memory, by what this one, which has read the data, has taken.
+def processes_that_fit(taken: int) -> int:
+    """The number of worker processes for which there is memory, where one that has read the data has taken so much.
 
     At least 1: the first says what it lacks.
     """
-    return max(1, memory.available() // (_TIMES * memory.most_taken()))
+    return max(1, memory.available() // (_TIMES * taken))
 
 
 def require_processes(jobs: int, tasks: int, together: int = 1) -> None:
@@ -133,8 +147,9 @@ class LocalProcesses:
 
     def __init__(self, base: Loaded, jobs: int, together: int = 1, *, as_fit: bool = False) -> None:
         """Start no process yet."""
-        self._base, self._jobs, self._together, self._as_fit = base, jobs, together, as_fit
+        self._base, self._jobs, self.together, self._as_fit = base, jobs, together, as_fit
         self._workers: list[Worker] = []
+        self._taken: int | None = None
         self._halted = False
 
     @property
@@ -147,17 +162,40 @@ class LocalProcesses:
         """True where a worker has room, or another may start."""
         return not self._halted and sum(len(worker.tasks) for worker in self._workers) < self._jobs
 
+    def read(self, task: TrialTask) -> bool:
+        """Have the first worker read the data, which it keeps. Raises RunError where none starts."""
+        self._taken = self._started().read(task.overrides)
+        return self._taken is not None
+
     def give(self, task: TrialTask) -> None:
         """Give a task to a worker with room, or to a new one. Raises RunError where none starts."""
         if self._as_fit:
-            self._jobs, self._as_fit = min(self._jobs, self._together * processes_that_fit()), False
-        open_ = [worker for worker in self._workers if worker.takes(task, self._together)]
+            self._fit()
+        open_ = [worker for worker in self._workers if worker.takes(task, self.together)]
         least = min(open_, key=lambda worker: (len(worker.tasks), worker.net != task.net), default=None)
-        processes = -(-self._jobs // self._together)
-        if least is None or (least.tasks and len(self._workers) < processes):
-            least = Worker(self._base, max(1, cores() // processes))
-            self._workers.append(least)
+        if least is None or (least.tasks and len(self._workers) < self._processes):
+            least = self._started()
         least.give(task)
+
+    @property
+    def _processes(self) -> int:
+        return -(-self._jobs // self.together)
+
+    def _started(self) -> Worker:
+        """A new worker."""
+        worker = Worker(self._base, max(1, cores() // self._processes))
+        self._workers.append(worker)
+        return worker
+
+    def _fit(self) -> None:
+        """Have no more trials at a time than there is memory for."""
+        taken = memory.most_taken() if self._taken is None else self._taken
+        jobs, self._as_fit = min(self._jobs, self.together * processes_that_fit(taken)), False
+        if jobs < self._jobs:
+            self._jobs = jobs
+            for worker in self._workers:
+                worker.end()  # Another has more threads for a step.
+            self._workers.clear()
 
     def outcomes(self, seconds: float) -> Sequence[tuple[TrialTask, Outcome]]:
         """The outcomes that have come. Raises RunError where workers do not start."""

@@ -13,7 +13,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 
 from nnctl.process.signals import held
-from nnctl.sweep.executors.worker import one_thread
+from nnctl.process.variables import one_thread
 
 
 def begin() -> None:

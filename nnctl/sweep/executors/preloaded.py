@@ -7,6 +7,9 @@ import gc
 from importlib import import_module
 
 _MODULES = (
+    "nnctl.data.formats.array_examples",
+    "nnctl.data.formats.numpy_files",
+    "nnctl.process.refusals",
     "nnctl.reporting.follow",
     "nnctl.sweep.executors.worker",
     "nnctl.sweep.trial",

@@ -14,15 +14,25 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from nnctl.late import dataclass
-from nnctl.process.variables import variables
-from nnctl.sweep.executors.contract import Elsewhere, Failed, Halted, Outcome, Paused, Pruned, Trained, TrialTask
+from nnctl.process.variables import THREADS
+from nnctl.sweep.executors.contract import (
+    Elsewhere,
+    Failed,
+    Halted,
+    Outcome,
+    Paused,
+    Pruned,
+    Read,
+    Reading,
+    Trained,
+    TrialTask,
+)
 from nnctl.sweep.executors.trials import Trials
 
 if TYPE_CHECKING:
@@ -43,26 +53,11 @@ _GRACE = 10.0
 """Seconds that a worker without a parent has to save; what it had saved before is whole in any case."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of a machine on which no trial could write anything."""
-THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-"""Variables by which libraries are told how many threads to compute with, as they load."""
 
 
 @dataclass(frozen=True)
 class Ready:
     """A worker's first word: it has started, and takes tasks."""
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Processes started within the block compute with one thread each: libraries read this as they load."""
-    with variables(dict.fromkeys(THREADS, "1")):
-        yield
 
 
 def work(
@@ -96,7 +91,7 @@ def work(
         trials = Trials(lambda task: training(base, task, stop, kept, threads))
         try:
             tasks.send(Ready())
-            _answer(tasks, trials, idle)
+            _answer(tasks, trials, idle, lambda reading: _read(base, reading, kept))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             if trials or stop:
                 # Nobody asks for results any more: what is under way saves.
@@ -106,11 +101,18 @@ def work(
                 os._exit(0)
 
 
-def _answer(tasks: Connection, trials: Trials, idle: float | None) -> None:
-    """Answer tasks until none comes for so many seconds, or the device is lost. Raises EOFError at the end of tasks."""
+def _answer(tasks: Connection, trials: Trials, idle: float | None, read: Callable[[Reading], Read]) -> None:
+    """Answer tasks, and wishes to read, until none comes for so many seconds, or the device is lost.
+
+    Raises EOFError at the end of tasks.
+    """
     while True:
         if tasks.poll(0 if trials else idle):
-            trials.take(tasks.recv())
+            asked: TrialTask | Reading = tasks.recv()
+            if isinstance(asked, Reading):
+                tasks.send(read(asked))
+                continue
+            trials.take(asked)
         elif not trials:
             return
         ended = trials.turn()
@@ -119,6 +121,21 @@ def _answer(tasks: Connection, trials: Trials, idle: float | None) -> None:
             if isinstance(ended.outcome, Failed) and ended.outcome.lost:
                 # All others here have lost it, too, and whoever would be given to this process.
                 os._exit(1)
+
+
+def _read(base: Loaded, reading: Reading, kept: Callable[[], Kept]) -> Read:
+    """Read the data of a trial and keep them. What keeps it from that is not told: who asks will meet it as well."""
+    from nnctl.errors import NnctlError
+    from nnctl.process import memory
+    from nnctl.process.signals import Signalled, leavable
+    from nnctl.sweep.trial import load_trial
+
+    try:
+        with leavable():
+            kept().dataset(load_trial(base, reading.overrides, kept().variants(base)))
+    except (NnctlError, OSError, MemoryError, Signalled):
+        return Read(None)
+    return Read(memory.most_taken())
 
 
 def work_as(environment: Mapping[str, str], base: Loaded, tasks: Connection, threads: int) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from backends.cuda import agreement
 from backends.cuda.emulator import EmulatedError, compiler
+from backends.cuda.persistent_ways import persistent_way
 from backends.cuda.recording import Barrier, Record, Recorded, RecordingDevice, barriers
 from backends.cuda.test_recurrence import sample
 from backends.spec_steps import FOLDER, spec_steps
@@ -21,10 +22,9 @@ from nnctl.backends.cuda import kernels
 from nnctl.backends.cuda.codegen.functions import file_unit
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.kernels import EMITTERS, picture_convolution, products, scan
-from nnctl.backends.cuda.persistent import steps as persistent_steps
+from nnctl.backends.cuda.persistent import kernels as persistent_kernels
 from nnctl.backends.cuda.persistent import text as persistent_text
 from nnctl.backends.cuda.persistent.choice import Grid, complete
-from nnctl.backends.cuda.persistent.steps import PersistentWay
 from nnctl.backends.cuda.schedule import lowered
 from nnctl.ops import OPS
 
@@ -127,7 +127,7 @@ def persistent(name: str, record: Record, grid: Grid = Grid(3), rows: int = 1) -
     assert complete(calls)
     device = RecordingDevice(record)
     storages = [{key: device.upload(array) for key, array in steps.storage.items()} for _ in range(rows)]
-    trials = PersistentWay(plan, calls, grid).steps_apart(storages, device)
+    trials = persistent_way(plan, calls, grid).steps_apart(storages, device)
     for pending in [trial.start(steps.feeds(2), 2) for trial in trials]:
         pending.result()
 
@@ -163,7 +163,7 @@ def changed(site: tuple[int, int] | None, name: str, monkeypatch: pytest.MonkeyP
     record, other = Record(), Record()
     persistent(name, record)
     (expected,) = record.launches
-    monkeypatch.setattr(persistent_steps, "kernel_of", generator.kernel_of)
+    monkeypatch.setattr(persistent_kernels, "kernel_of", generator.kernel_of)
     try:
         persistent(name, other)
     except EmulatedError:

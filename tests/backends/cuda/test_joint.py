@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,17 @@ import numpy as np
 import pytest
 
 from backends.cuda.emulator import AT_ONCE, EmulatedDevice, compiler
+from backends.cuda.persistent_ways import persistent_way
 from backends.cuda.stream_double import Stream
 from backends.spec_steps import FOLDER, SpecSteps, spec_steps, steps_of
 from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.persistent import trial as trial_of_ways
 from nnctl.backends.cuda.persistent.choice import Grid, complete
+from nnctl.backends.cuda.persistent.kernels import kind_of
 from nnctl.backends.cuda.persistent.steps import PersistentSteps, PersistentWay
+from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task
 from nnctl.backends.cuda.persistent.text import TABLE, table_of
 from nnctl.backends.cuda.shared import Shared
 from nnctl.components.signature import DataSignature
@@ -40,7 +45,7 @@ def way_of(name: str, grid: Grid) -> tuple[PersistentWay, SpecSteps]:
     plan = CudaBackend(EmulatedDevice()).plan(spec.network.training_step, spec.sizes)
     calls = calls_of(plan)
     assert complete(calls)
-    return PersistentWay(plan, calls, grid), spec
+    return persistent_way(plan, calls, grid), spec
 
 
 @dataclass
@@ -214,11 +219,11 @@ def test_a_launch_has_as_many_rows_as_run_at_the_same_time_and_as_a_table_has_ro
     way, _ = way_of("xor", Grid(3))
     device = EmulatedDevice()
     assert way.rows(device) == AT_ONCE // 3
-    words = 4 + len(way.kernel.entries)
-    assert way_of("xor", Grid(1))[0].rows(device) == way.kernel.most_rows == TABLE // words
-    assert len(table_of([[1] * words] * way.kernel.most_rows).tobytes()) == 8 * TABLE
+    words = 4 + len(way.alike.kernel.entries)
+    assert way_of("xor", Grid(1))[0].rows(device) == way.alike.kernel.most_rows == TABLE // words
+    assert len(table_of([[1] * words] * way.alike.kernel.most_rows).tobytes()) == 8 * TABLE
     with pytest.raises(ValueError, match="and a table has 512"):
-        table_of([[1] * words] * (way.kernel.most_rows + 1))
+        table_of([[1] * words] * (way.alike.kernel.most_rows + 1))
 
 
 def test_trials_that_share_a_plan_share_its_ways_and_the_choice_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,9 +321,22 @@ def test_nets_that_differ_in_strengths_and_probabilities_are_rows_of_one_launch_
     shared = Shared()
     rows, together_ = numbered(SETTINGS, shared)
     assert rows == [2, 1]
-    assert len(shared._choices) == len(SETTINGS)
+    assert (len(shared._choices), len(shared._kernels)) == (len(SETTINGS), 1)
     assert len(shared._decisions) <= 1
     for each, found in zip(SETTINGS, together_, strict=True):
         assert found[0] == 6
         assert numbered([each], Shared()) == ([1], [found])
     assert len({str(found) for found in together_}) == len(SETTINGS)
+
+
+def test_kernels_are_for_tasks_that_differ_in_numbers_alone() -> None:
+    copy = function("steps.cu", "copy_real")
+    region = Region("storage", "w", 4)
+
+    def kind(*operands: Any, blocks: int = 1) -> Any:
+        return kind_of("train", [Task(copy, blocks, 0, (Pointer(region, "real"), *operands))])
+
+    assert kind(0.5, 3) == kind(0.25, 3)
+    others = [kind(0.5, 4), kind(0.5, 3, blocks=2), kind(0.0, 3), kind(-0.0, 3), kind(1.0, 3), kind(math.inf, 3)]
+    assert len({kind(0.5, 3), *others}) == 1 + len(others)
+    assert kind(math.nan) == kind(math.nan)

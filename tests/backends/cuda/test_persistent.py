@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from backends.cuda.emulator import AT_ONCE, EmulatedDevice, compiler
+from backends.cuda.persistent_ways import persistent_way
 from backends.spec_steps import FOLDER, spec_steps
 from nnctl.backends.cuda import product_library
 from nnctl.backends.cuda.backend import CudaBackend
@@ -150,7 +151,7 @@ def both_ways(plan: Plan, calls: Sequence[Sequence[Call]], stored: Any, feeds: A
     for blocks, order in ((1, 0), (1, 1), (2, 7), (3, 1), (5, 0), (5, 9)):
         device = EmulatedDevice(order)
         storage = {name: device.upload(array) for name, array in stored.items()}
-        found = after(PersistentWay(plan, calls, Grid(blocks)).steps(storage, device), device, storage, feeds, chunks)
+        found = after(persistent_way(plan, calls, Grid(blocks)).steps(storage, device), device, storage, feeds, chunks)
         assert found == expected, f"{blocks} blocks, order {order}"
 
 

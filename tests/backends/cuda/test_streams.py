@@ -34,7 +34,7 @@ from nnctl.process.together import Together, to_its_end
 from nnctl.reporting.follow import RunSink, following
 from nnctl.spec.load import load_text
 from nnctl.training import saving, session
-from nnctl.training.events import Finished
+from nnctl.training.events import Finished, Paused
 from nnctl.training.kept import Kept
 
 SPEC = """
@@ -46,12 +46,20 @@ optimizer: {type: sgd, learning_rate: 0.05}
 schedule: {epochs: 3, batch_size: 8}
 backend: {type: cuda, persistent: false}
 """
-TRIALS = {"one": (), "two": ("seed=2",), "diverges": ("optimizer.learning_rate=1e30",), "three": ("seed=3",)}
+TRIALS = {
+    "one": (),
+    "two": ("seed=2",),
+    "diverges": ("optimizer.learning_rate=1e30",),
+    "three": ("seed=3", "optimizer.learning_rate=0.01"),
+    "stops": ("schedule.early_stopping={patience: 1}", "optimizer.learning_rate=1e-12", "schedule.epochs=9"),
+    "pruned": ("schedule.epochs=6",),
+}
 
 
 def a_run(name: str, out: str, *settings: str, kept: Kept | None = None) -> Generator[None, None, Any]:
     loaded = load_text(SPEC, "tiny.yaml", (*TRIALS[name], *settings))
-    events = session.train(loaded, out=Path(out), chunk=2, kept=kept)
+    pause = (lambda epochs, rows: epochs >= 2) if name == "pruned" else None
+    events = session.train(loaded, out=Path(out), chunk=2, kept=kept, pause=pause)
     try:
         return (yield from following(events, [RunSink()]))
     except DivergedError as error:
@@ -100,8 +108,10 @@ def test_runs_in_streams_of_their_own_are_to_the_bit_what_each_is_alone(
     ends, rows = trained(list(TRIALS), "together", log, monkeypatch, *settings)
     # By persistent kernels chunks of several are rows of one launch.
     assert (max(rows) > 1) == (persistent == "true")
-    assert {name for name, end in ends.items() if isinstance(end, Finished)} == {"one", "two", "three"}
+    assert {name for name, end in ends.items() if isinstance(end, Finished)} == {"one", "two", "three", "stops"}
     assert "no longer finite" in ends["diverges"]
+    assert ends["stops"].summary["epochs"] < 9
+    assert isinstance(ends["pruned"], Paused)
     # Chunks of several streams were under way at once: the work of another was put in before one was waited for.
     under_way, most = set(), 0
     for what, name in log:

@@ -176,6 +176,12 @@ BROKEN = {
         "t.csv: two columns are named 'a', the 1st and the 3rd\n  give each a name of its own",
     ),
     "no name": ("a,,c\n1,2,3\n", {}, "t.csv: the 2nd column has no name\n  give it one in the header"),
+    "a title above the header": (
+        "Sales of May,,\n,,\na,b,c\n1,2,3\n",
+        {},
+        "t.csv: its first row has one cell, 'Sales of May', and 3 columns lie below it\n"
+        "  remove the title above the header, or give each column a name",
+    ),
     "no name at the end": ("a,b,\n1,2,3\n", {}, "t.csv: the 3rd column has no name\n  give it one in the header"),
     "semicolons": ("a;b\n1;2\n", {}, "t.csv has one column only, by the delimiter ','\n  say delimiter: ';'"),
     "blanks": ("a b\n1 2\n", {}, "t.csv has one column only, by the delimiter ','\n  say delimiter: ' '"),

@@ -260,11 +260,27 @@ def test_a_sheet_of_open_document(tmp_path: Path):
 def test_several_sheets(tmp_path: Path):
     path = tmp_path / "t.xlsx"
     _workbook(path, {"one": [], "two": SHEET, "three": SHEET[:1]})
-    assert refusal(path) == "t.xlsx has 3 sheets\n  say one: sheet: one\n  they are one, two, three"
+    assert refusal(path) == "t.xlsx has 2 sheets with cells\n  say one: sheet: two\n  they are two, three"
     assert refusal(path, sheet="tow") == "t.xlsx: there is no sheet 'tow'\n  did you mean 'two'?"
     assert refusal(path, sheet="one") == "t.xlsx: sheet 'one' is empty"
     assert refusal(path, sheet="three") == "t.xlsx: sheet 'three' holds no rows below its header"
     assert columns(path, sheet="two")["n"] == [5, 6, None]
+    _workbook(path, {"one": [], "two": SHEET, "three": []})
+    assert columns(path)["n"] == [5, 6, None]
+
+
+def test_a_column_of_a_sheet_without_a_name_and_cells_is_none(tmp_path: Path):
+    path = tmp_path / "t.xlsx"
+    rows = [
+        [_text("B2", "n"), "", _text("D2", "m"), _text("E2", " ")],
+        [_number("B3", 5), "", _number("D3", 1), ""],
+        [_number("B4", 6), _text("C4", " "), _number("D4", 2), ""],
+    ]
+    _workbook(path, {"one": rows})
+    assert columns(path) == {"n": [5, 6], "m": [1, 2]}
+    assert str(read_table(path, Layout()).cells("m").error(1, "!")).endswith("sheet 'one', cell D4: !")
+    _workbook(path, {"one": [*rows, ["", _number("C5", 9), "", ""]]})
+    assert refusal(path) == "t.xlsx: sheet 'one': the 2nd column has no name\n  give it one in the header"
 
 
 def test_broken_workbooks(tmp_path: Path, monkeypatch):

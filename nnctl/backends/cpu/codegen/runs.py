@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from nnctl.backends.codegen.inlining import Inlining
 from nnctl.backends.cpu.codegen.entries import Call, Entry
 from nnctl.backends.cpu.codegen.parameters import ArrayParameter
 from nnctl.backends.cpu.division import division_of
@@ -56,11 +55,11 @@ class Run:
         return -(-self.batch // (threads * self.blocks(threads)))
 
 
-def runs_of(entries: Sequence[Entry], plan: Plan, inlining: Inlining) -> tuple[Run, ...]:
+def runs_of(entries: Sequence[Entry], plan: Plan) -> tuple[Run, ...]:
     """The runs of a step: of launches divided by examples, with a convolution among them."""
     if not any(launch.op.name in _IMAGES for launch in plan.launches):
         return ()
-    touched = [_Touched(entry, plan, inlining) for entry in entries]
+    touched = [_Touched(entry, plan) for entry in entries]
     ranges: list[tuple[int, int]] = []
     place = 0
     for fits, group in groupby(touched, lambda one: one.fits):
@@ -83,22 +82,15 @@ def runs_of(entries: Sequence[Entry], plan: Plan, inlining: Inlining) -> tuple[R
 class _Touched:
     """The buffers of the arena that an entry touches, by their places: those read, and those written without it."""
 
-    def __init__(self, entry: Entry, plan: Plan, inlining: Inlining) -> None:
-        call = entry if isinstance(entry, Call) else None
+    def __init__(self, entry: Entry, plan: Plan) -> None:
+        call = self.call = entry if isinstance(entry, Call) else None
         self.launch = plan.launches[call.launch] if call is not None and call.launch is not None else None
-        self.arrays = list(call.arrays()) if call is not None else []
         self.fits = self.launch is not None and _fits(self.launch)
-        if self.launch is None:
-            self.read = set(_places([slot for _, slot in self.arrays]))
-            self.made: set[int] = set()
-            return
-        slots = tuple(inlining.slots(self.launch))
-        self.read = set(_places(slots[len(self.launch.outputs) :]))
-        self.made = set(_places(self.launch.outputs)) - self.read
-
-
-def _places(slots: Sequence[Slot]) -> Iterator[int]:
-    return (slot.offset for slot in slots if slot.place == "arena")
+        slots = () if call is None else call.slots
+        # A call's first slots are what its launch makes.
+        made = 0 if self.launch is None else len(self.launch.outputs)
+        self.read = {slot.offset for slot in slots[made:] if slot.place == "arena"}
+        self.made = {slot.offset for slot in slots[:made] if slot.place == "arena"} - self.read
 
 
 def _fits(launch: Launch) -> bool:
@@ -124,7 +116,7 @@ def _local(
         one = touched[number]
         for place in one.read | one.made:
             uses.setdefault(place, []).append(number)
-        for parameter, slot in one.arrays:
+        for parameter, slot in one.call.arrays() if one.call is not None else ():
             if parameter.of == "slot" and slot.place == "arena":
                 arrays.setdefault(slot.offset, []).append((parameter, slot))
     for number in range(first, end):

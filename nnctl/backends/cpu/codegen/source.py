@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +16,7 @@ from nnctl.backends.cpu.codegen.parameters import Parameter
 from nnctl.backends.cpu.codegen.runs import Run, runs_of
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.codegen.writer import Writer, is_private
-from nnctl.backends.cpu.division import division_of
+from nnctl.backends.cpu.division import DividedLaunch, division_of
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
@@ -25,6 +26,7 @@ from nnctl.plan.plan import Launch, Plan, Slot
 
 _NOT_IN_CODE = frozenset(("op", "inputs", "outputs", "attributes", "layer", "flops", "bytes", "phase"))
 """Fields of a launch that its code does not depend on, or that are looked at by themselves."""
+_IN_CODE = tuple(f.name for f in fields(DividedLaunch) if f.name not in _NOT_IN_CODE)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class _Generator:
         if plan.guarded == len(plan.launches):
             self._guard()
         self._results()
-        runs = runs_of(self.entries, plan, self.inlining)
+        runs = runs_of(self.entries, plan)
         return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), runs)
 
     def _writer(self, *, in_halves: bool = False) -> Writer:
@@ -114,16 +116,17 @@ class _Generator:
         slots = tuple(self.inlining.slots(launch))
         like = tuple(self._described(launch, slots))
         alone = division_of(launch) == "one"
-        if like not in self.written:
+        pattern = self.written.get(like)
+        if pattern is None:
             writer = self._writer(in_halves=division_of(launch) == "halves")
             _emit(writer, launch, self.inlining)
-            self.written[like] = self._pattern(writer, slots)
-        self.entries.append(Call(self.written[like], slots, alone, position))
+            pattern = self.written[like] = self._pattern(writer, slots)
+        self.entries.append(Call(pattern, slots, alone, position))
 
     def _described(self, launch: Launch, slots: Sequence[Slot]) -> Iterator[Any]:
         """All that code can know of a launch but where its slots lie: which of them are one, or share their memory."""
         yield launch.op.identity
-        yield from ((name, value) for name, value in vars(launch).items() if name not in _NOT_IN_CODE)
+        yield from [getattr(launch, name) for name in _IN_CODE]
         yield from sorted(launch.attributes.items())
         number: dict[Any, int] = {}
         for slot in slots:

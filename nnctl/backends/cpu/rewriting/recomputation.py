@@ -29,8 +29,9 @@ def recomputed(graph: Graph) -> Graph:
     parts: dict[Value, Node] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        inside = [parts[value] for value in dict.fromkeys(node.inputs) if value in parts]
-        whole = _with(node, inside) if inside else node
+        whole = node
+        if not parts.keys().isdisjoint(node.inputs):
+            whole = _with(node, [parts[value] for value in dict.fromkeys(node.inputs) if value in parts])
         if node in candidates and is_simple(whole) and _gains(whole, len(places[node.outputs[0]])):
             parts[node.outputs[0]] = whole
         else:
@@ -79,7 +80,9 @@ def _candidates(graph: Graph) -> set[Node]:
 
 def _alike(made: Value, value: Value) -> bool:
     """True where an input has all positions of the result, or one for all."""
-    aligned = (1,) * (len(made.shape) - len(value.shape)) + tuple(value.shape)
+    if value.shape == made.shape:
+        return True
+    aligned = (1,) * (len(made.shape) - len(value.shape)) + value.shape
     return aligned[1:-1] in (made.shape[1:-1], (1,) * (len(made.shape) - 2))
 
 

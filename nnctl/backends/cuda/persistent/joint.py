@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from nnctl.backends.cuda.calls import THREADS
-from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.backends.cuda.persistent.text import table_of
 
 if TYPE_CHECKING:
+    from nnctl.backends.cuda.persistent.kernels import GridKernel
     from nnctl.backends.cuda.persistent.steps import PersistentSteps
-
-Alike = tuple[DeviceFunction, int]
-"""See `PersistentWay.alike`."""
 
 
 class Row:
@@ -49,32 +46,32 @@ class JointLaunches:
 
     def __init__(self, by_halves: bool = True) -> None:
         self._by_halves = by_halves
-        self._members: dict[Alike, WeakSet[PersistentSteps]] = {}
-        self._waiting: dict[Alike, list[Row]] = {}
+        self._members: dict[GridKernel, WeakSet[PersistentSteps]] = {}
+        self._waiting: dict[GridKernel, list[Row]] = {}
 
     def add(self, steps: PersistentSteps) -> None:
         """Let the steps of a trial take part, as long as there are such."""
-        for alike in [alike for alike, members in self._members.items() if not members]:
-            del self._members[alike]
+        for kernel in [kernel for kernel, members in self._members.items() if not members]:
+            del self._members[kernel]
         self._members.setdefault(steps.way.alike, WeakSet()).add(steps)
 
     def enter(self, row: Row) -> None:
         """Let a row wait for others, or launch it with those that wait for it."""
-        alike = row.of.way.alike
-        waiting = self._waiting.setdefault(alike, [])
+        kernel = row.of.way.alike
+        waiting = self._waiting.setdefault(kernel, [])
         waiting.append(row)
-        if self._by_halves and 2 * len(waiting) >= len(self._members[alike]):
-            self.launch(alike)
+        if self._by_halves and 2 * len(waiting) >= len(self._members[kernel]):
+            self.launch(kernel)
 
-    def launch(self, alike: Alike) -> None:
+    def launch(self, kernel: GridKernel) -> None:
         """Launch the rows of a kernel that wait: of chunks that differ in length by less than a factor of two.
 
         A short one would wait for a long one to end.
         """
-        waiting = sorted(self._waiting.pop(alike), key=lambda row: row.steps)
+        waiting = sorted(self._waiting.pop(kernel), key=lambda row: row.steps)
         for _, of_a_length in groupby(waiting, key=lambda row: row.steps.bit_length()):
             rows = list(of_a_length)
-            most = rows[0].of.way.rows(rows[0].of.device)
+            most = kernel.rows(rows[0].of.device)
             for first in range(0, len(rows), most):
                 JointLaunch(rows[first : first + most])
 
@@ -108,14 +105,14 @@ class JointLaunch:
         return self._device.seconds(*self._marks)
 
     def _put(self, rows: Sequence[Row]) -> tuple[Any, Any]:
-        device, way = self._device, rows[0].of.way
+        device, kernel = self._device, rows[0].of.way.alike
         others = [other for other in {row.of.device for row in rows} if other is not device]
         for other in others:
             device.wait_for(other.mark())
         first = device.mark()
         table = table_of([row.entries for row in rows])
-        blocks, shared = way.grid.blocks, way.layout.shared
-        device.launch(rows[0].of.loaded, blocks, THREADS, shared, [table], way.cooperative, len(rows))
+        blocks, shared = kernel.grid.blocks, kernel.layout.shared
+        device.launch(rows[0].of.loaded, blocks, THREADS, shared, [table], kernel.cooperative, len(rows))
         last = device.mark()
         for other in others:
             other.wait_for(last)

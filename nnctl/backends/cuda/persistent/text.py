@@ -90,11 +90,11 @@ class PersistentKernel:
 
     Those are the address of the trial's control block, the steps of its chunk, the addresses of the memory that all of
     its blocks have in common, and of that which each of them has for itself. Behind them come the addresses of regions,
-    and numbers that belong to the trial, as strengths and probabilities.
+    and numbers, as strengths and probabilities, each that of a task's operand.
     """
 
     function: DeviceFunction
-    entries: tuple[Region | float, ...]
+    entries: tuple[Region | tuple[Task, int], ...]
 
     @property
     def most_rows(self) -> int:
@@ -145,8 +145,8 @@ class _Text:
         self._cluster = cluster
         self._meet = "cluster_barrier();" if cluster else "grid_barrier(gridDim.x, arrived);"
         self._units: dict[Unit, str] = {}
-        self._entries: dict[Region | tuple[Task, int], Region | float] = {}
-        """Of a row: by region, and by task and number of the operand."""
+        self._entries: dict[Region | tuple[Task, int], int] = {}
+        """Of a row, with their places: a region, or a task and the number of its operand."""
         self._scratch_is_free = True
 
     def kernel(self, name: str) -> PersistentKernel:
@@ -178,7 +178,7 @@ class _Text:
         units = (_enclosed(unit, space) for unit, space in self._units.items())
         text = "\n".join([prelude(), *barrier, *units, *lines, ""])
         unit = PersistentUnit(f"the persistent kernel of {name!r}", text)
-        return PersistentKernel(DeviceFunction("steps", unit, (), self._cluster), tuple(self._entries.values()))
+        return PersistentKernel(DeviceFunction("steps", unit, (), self._cluster), tuple(self._entries))
 
     def _step(self) -> Iterator[str]:
         last = len(self._rounds.levels) - 1
@@ -272,12 +272,11 @@ class _Text:
             case float():
                 if is_plain(operand):
                     return literal(operand)
-                return f"__int_as_float(int(row[{self._place((task, number), operand)}]))"
+                return f"__int_as_float(int(row[{self._place((task, number))}]))"
 
-    def _place(self, key: Region | tuple[Task, int], entry: Region | float) -> int:
+    def _place(self, entry: Region | tuple[Task, int]) -> int:
         """The place of an entry in a row."""
-        self._entries.setdefault(key, entry)
-        return HEAD + list(self._entries).index(key)
+        return self._entries.setdefault(entry, HEAD + len(self._entries))
 
     def _pointer(self, pointer: Pointer, step: str) -> str:
         region, element, layout = pointer.region, ELEMENTS[pointer.dtype], self._layout
@@ -290,7 +289,7 @@ class _Text:
             return f"({element}*)(row[{_COMMON}] + {place})"
         if region in layout.common:
             return f"({element}*)(row[{_COMMON}] + {layout.common[region]})"
-        entry = self._place(region, region)
+        entry = self._place(region)
         if region.place in ("feed", "kept"):
             return f"({element}*)(row[{entry}] + (long long)({step}) * {region.bytes})"
         return f"({element}*)row[{entry}]"

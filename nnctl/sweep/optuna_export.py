@@ -12,8 +12,8 @@ from nnctl.errors import RunError
 from nnctl.runs.durable import read_file
 from nnctl.runs.folder import RunFolder
 from nnctl.runs.sealed import damaged
-from nnctl.sweep.learning import as_parameters, constraints_by_name
-from nnctl.sweep.storage import opened
+from nnctl.sweep.optuna_storage import opened
+from nnctl.sweep.optuna_terms import as_parameters, constraints_by_name
 from nnctl.sweep.stored_sweep import StoredSweep
 from nnctl.sweep.trial_result import TrialResult
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from nnctl.errors import UsageError
-from nnctl.sweep.storage import _PACKAGES, _with_patience, opened
+from nnctl.sweep.optuna_storage import _PACKAGES, _with_patience, opened
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_what_does_not_fit_is_left_out_and_counted(caplog: pytest.LogCaptureFixt
 
 
 def test_an_exported_sweep_can_be_read() -> None:
-    from nnctl.sweep.export import export
+    from nnctl.sweep.optuna_export import export
     from nnctl.sweep.stored_sweep import StoredSweep
 
     found = study("found", "sweep.constraints=['parameters < 300']")
@@ -167,7 +167,7 @@ def test_an_exported_sweep_can_be_read() -> None:
 
 def exported(found: Study, told: dict[int, TrialResult]) -> str:
     """Export a sweep whose trials ended so, by number. Returns the name of the study."""
-    from nnctl.sweep.export import export
+    from nnctl.sweep.optuna_export import export
     from nnctl.sweep.stored_sweep import StoredSweep
 
     return export(StoredSweep(found, [told[number] for number in sorted(told)]), "study.db")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnctl.errors import UsageError
-from nnctl.sweep.learning import quiet
+from nnctl.sweep.optuna_terms import quiet
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

@@ -17,10 +17,10 @@ from nnctl.components.kinds.running import Interval
 from nnctl.errors import SpecError, UsageError
 from nnctl.spec.messages.hints import did_you_mean
 from nnctl.spec.messages.synonyms import suggest
-from nnctl.sweep.learning import is_option
 from nnctl.sweep.objectives import Objective
+from nnctl.sweep.optuna_storage import opened
+from nnctl.sweep.optuna_terms import is_option
 from nnctl.sweep.space import Space
-from nnctl.sweep.storage import opened
 
 if TYPE_CHECKING:
     from optuna.study import Study as OptunaStudy
