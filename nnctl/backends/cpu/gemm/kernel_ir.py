@@ -22,7 +22,8 @@ WIDE_TILE = {256: (4, 3)}
 PACK_B_FROM = {512: 200, 256: 24, 128: 100}
 """Rows of C from which a panel of B is packed, by width of the registers: a narrow panel is in lines far apart."""
 PACK_FAR_B_FROM, FAR = 24, 256
-"""Rows of C from which it is packed where rows of B are so many floats apart: what no processor sees coming."""
+"""Rows of C from which it is packed where A is transposed and rows of B are so many floats apart: in gradients of
+recurrent weights, whose B has come from another core, and whose rows no processor sees coming."""
 PACK_A_FROM = 1 << 18
 """Elements of a transposed A from which it is packed: its columns then lie too far apart for the cache."""
 BLOCK = 512
@@ -165,7 +166,8 @@ entry:
   %cas = select i1 %is.ta, i64 %cas.ta, i64 1
   %next.row = select i1 %pack.a, i64 %k, i64 %ras
   %cbs = select i1 %is.tb, i64 %ldb, i64 1
-  %is.far = icmp sge i64 %ldb, {FAR}
+  %apart = icmp sge i64 %ldb, {FAR}
+  %is.far = and i1 %apart, %is.ta
   %from = select i1 %is.far, i64 {min(PACK_FAR_B_FROM, PACK_B_FROM[bits])}, i64 {PACK_B_FROM[bits]}
   %many = icmp sge i64 %m, %from
   %lies = xor i1 %is.tb, true
