@@ -16,7 +16,7 @@ from nnctl.errors import DataError
 def covered(
     labels: Mapping[str, NDArray[np.int64]], names: Sequence[str], source: Source, hints: SplitHints
 ) -> tuple[str, ...]:
-    """A sentence where training, or a split that should have all, has no example of a class.
+    """Sentences on classes that may be one and the same, and on those of which a split has no example.
 
     labels: (n, …) by split, −1 for one that is left out. Raises DataError where training has one class alone, unless
     there is but one label, a check of a net.
@@ -24,6 +24,25 @@ def covered(
     _require_several(labels["train"], names, source)
     if source.predicts_next:
         return ()
+    return (*_spelt_alike(names), *_uncovered(labels, names, source, hints))
+
+
+def _spelt_alike(names: Sequence[str]) -> tuple[str, ...]:
+    """A sentence where classes may be one and the same, written by different hands."""
+    written: dict[str, list[str]] = {}
+    for name in names:
+        written.setdefault(" ".join(name.split()).casefold(), []).append(name)
+    # Letters are classes that differ in case.
+    alike = next((each for key, each in written.items() if len(each) > 1 and len(key) > 1), None)
+    if alike is None:
+        return ()
+    return (f"classes {cut(alike[0])!r} and {cut(alike[1])!r} are two, and differ in blanks or in case alone",)
+
+
+def _uncovered(
+    labels: Mapping[str, NDArray[np.int64]], names: Sequence[str], source: Source, hints: SplitHints
+) -> tuple[str, ...]:
+    """A sentence where training, or a split that should have all, has no example of a class."""
     counts = {split: np.bincount(part[part >= 0], minlength=len(names)) for split, part in labels.items()}
     missing = [name for name, count in zip(names, counts["train"].tolist(), strict=True) if not count]
     if missing:

@@ -224,19 +224,16 @@ class _Lowering:
         return Slot(value.name, "constant", shape, dtype, self.constants[root], 0, batched)
 
     def _launch(self, scheduled: Scheduled) -> Launch:
-        node = scheduled.node
+        node, resolved = scheduled.node, self.resolved
+        # All types are resolved by then: slots are made of them.
         inputs = tuple([self._slot(v) for v in node.inputs])
         outputs = tuple([self._slot(v) for v in node.outputs])
         attributes = {k: resolve(v, self.sizes) for k, v in node.attributes.items()}
-        read, made = map(self._resolved, node.inputs), [self._resolved(v) for v in node.outputs]
-        results = [tensor for tensor, _ in made]
-        types = []
-        moved = sum([size for _, size in made])
-        for value, (tensor, size) in zip(node.inputs, read):
-            types.append(tensor)
-            # A gather reads as many rows of its table as it writes.
-            of_rows = value.role == "data"
-            moved += self._bytes(TensorType(results[0].shape, tensor.dtype)) if of_rows else size
+        results = [resolved[v][0] for v in node.outputs]
+        types = [resolved[v][0] for v in node.inputs]
+        moved = sum([resolved[v][1] for v in (*node.outputs, *node.inputs) if v.role != "data"])
+        # A gather reads as many rows of its table as it writes.
+        moved += sum([self._bytes(TensorType(results[0].shape, v.type.dtype)) for v in node.inputs if v.role == "data"])
         flops = int(node.op.flops(types, results, attributes))
         return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved, scheduled.phase)
 

@@ -12,6 +12,7 @@ from graph.nets import Case, net
 
 from backends.conftest import ExactlyThreads
 from nnctl.backends.cpu.rewriting import rewritten
+from nnctl.backends.cpu.rewriting.biased_tables import biased_tables
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
 from nnctl.backends.cpu.rewriting.halves import in_halves
 from nnctl.backends.cpu.schedule import lowered
@@ -130,6 +131,32 @@ def test_a_softmax_that_is_read_before_its_cost_stays_by_itself():
     cost = builder.apply("softmax_log_likelihood", z, labels)
     graph = builder.graph({"a": a, "best": best, "cost": cost})
     assert [node.op.name for node in rewritten(graph).nodes] == ["softmax", "argmax", "softmax_log_likelihood"]
+
+
+# -- tables with a bias --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("batch", "biased"), [(40, True), (39, False)])
+def test_a_bias_is_added_to_a_table_of_few_rows(batch, biased):
+    builder = GraphBuilder("table")
+    table, bias = builder.input("table", (10, 3)), builder.input("bias", (3,))
+    index = builder.input("index", (BATCH,), "index")
+    graph = builder.graph({"y": builder.apply("lookup", table, index) + bias})
+    found = biased_tables(graph, {"batch": batch})
+    verify(found)
+    assert [node.op.name for node in found.nodes] == (["add", "lookup"] if biased else ["lookup", "add"])
+    rng = np.random.default_rng(0)
+    inputs = {"table": rng.standard_normal((10, 3)), "bias": np.ones(3), "index": rng.integers(0, 10, batch)}
+    expected = interpret(graph, inputs, {"batch": batch}).by_name()
+    assert_same(interpret(found, inputs, {"batch": batch}).by_name(), expected, 0.0)
+
+
+def test_rows_that_something_else_reads_stay_as_they_are():
+    builder = GraphBuilder("table")
+    table, bias = builder.input("table", (2, 3)), builder.input("bias", (3,))
+    rows = builder.apply("lookup", table, builder.input("index", (BATCH,), "index"))
+    graph = builder.graph({"y": rows + bias, "rows": rows})
+    assert biased_tables(graph, {"batch": 100}) is graph
 
 
 # -- sums by themselves -------------------------------------------------------------------

@@ -229,6 +229,16 @@ def test_classes_that_splits_lack(load):
     assert load("path: t.csv, validation: 0.2, test: 0.2", t=text).advice == ()
 
 
+@pytest.mark.parametrize("names", [("yes", "Yes"), ("no call", "no  call"), ("STRASSE", "straße")])
+def test_classes_that_are_written_alike_are_doubted(load, names):
+    text = "x,y\n" + "".join(f"{i % 4},{(*names, 'other')[i % 3]}\n" for i in range(30))
+    (advice,) = load("path: t.csv, test: 6", t=text).advice
+    first, second = sorted(names)
+    assert advice == f"classes {first!r} and {second!r} are two, and differ in blanks or in case alone"
+    letters = "x,y\n" + "".join(f"{i % 4},{'aA'[i % 2]}\n" for i in range(30))
+    assert load("path: t.csv, test: 6", t=letters).advice == ()
+
+
 # -- rows that no split has -------------------------------------------------------
 
 

@@ -263,6 +263,20 @@ def test_it_reads_a_table_as_its_run_does(tmp_path: Path) -> None:
             opened.predict(tmp_path / "wrong.csv")
 
 
+def test_the_minus_of_typographers(tmp_path: Path) -> None:
+    minus = "\u2212"
+    rows = [f"{minus}{i}.5,owes" if i % 3 == 0 else f"{i}.5,has" for i in range(1, 31)]
+    (tmp_path / "t.csv").write_text("\n".join(["amount,who", *rows]), encoding="utf-8")
+    columns = {"amount": {"type": "number", "decimal": "."}}
+    spec = {
+        "data": {"type": "table", "path": str(tmp_path / "t.csv"), "target": "who", "columns": columns},
+        "layers": [{"type": "dense", "units": 2, "activation": "softmax"}],
+        "cost": "log_likelihood", "backend": "numpy", "schedule": {"epochs": 2},
+    }  # fmt: skip
+    list(nnctl.train(spec, out=tmp_path / "run"))
+    assert export(tmp_path / "run", tmp_path / "net.py", Options()).rows[0]["largest_difference"] < 1e-6
+
+
 @pytest.mark.parametrize("spec", ["energy", "gestures"])
 def test_steps_in_their_own_units(spec: str, tmp_path: Path) -> None:
     overrides = {"schedule.epochs": 1, "backend": "numpy"}

@@ -15,10 +15,9 @@ from nnctl.components.encodings import Dated, Named, Scaled
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.exchange.raw import RawColumn, RawInputs, RawTable
 
-_Written: TypeAlias = tuple[str, str | None, str | None]
+_Written: TypeAlias = tuple[str, str | None, str | None] | None
+"""The decimal point, the mark of thousands and the unit of numbers in texts; None where Python itself reads them."""
 _Say: TypeAlias = Callable[[str, Any, _Written], str]
-PLAIN: _Written = (".", None, None)
-"""The decimal point, the mark of thousands and the unit of numbers that Python itself reads."""
 
 
 def write_inputs(raw: RawInputs, shape: Sequence[int]) -> list[str]:
@@ -88,11 +87,14 @@ def _call(column: RawColumn, decimal: str) -> str:
     if column.encoding is None:
         return f"given(table, {column.name!r}, {len(column.features)})"
     own, thousands, unit = (getattr(column.kind, field, None) for field in ("decimal", "thousands", "unit"))
-    return CALLS[type(column.encoding)](repr(column.name), column.encoding, (own or decimal, thousands, unit))
+    # Where a spec says a notation, even Python's, texts may have another minus.
+    said = (own, thousands, unit) != (None, None, None) or decimal != "."
+    written = (own or decimal, thousands, unit) if said else None
+    return CALLS[type(column.encoding)](repr(column.name), column.encoding, written)
 
 
 def _number(name: str, encoding: Scaled, written: _Written) -> str:
-    as_written = "" if written == PLAIN else f", written={written!r}"
+    as_written = "" if written is None else f", written={written!r}"
     return f"number(table, {name}, {encoding.shift!r}, {encoding.scale!r}{_more(encoding)}{as_written})"
 
 

@@ -116,11 +116,12 @@ class _Generator:
         slots = tuple(self.inlining.slots(launch))
         like = tuple(self._described(launch, slots))
         alone = division_of(launch) == "one"
-        if like not in self.written:
+        pattern = self.written.get(like)
+        if pattern is None:
             writer = self._writer(in_halves=division_of(launch) == "halves")
             _emit(writer, launch, self.inlining)
-            self.written[like] = self._pattern(writer, slots)
-        self.entries.append(Call(self.written[like], slots, alone, position))
+            pattern = self.written[like] = self._pattern(writer, slots)
+        self.entries.append(Call(pattern, slots, alone, position))
 
     def _described(self, launch: Launch, slots: Sequence[Slot]) -> Iterator[Any]:
         """All that code can know of a launch but where its slots lie: which of them are one, or share their memory."""

@@ -41,7 +41,7 @@ def scored_once(graph: Graph) -> Graph:
     position = {node: number for number, node in enumerate(graph.nodes)}
     softmax = {node.inputs[0]: node for node in graph.nodes if node.op.name == "softmax"}
     made: dict[Node, Node] = {}
-    """What stands in for the later of two."""
+    """The node that stands in for the later of two."""
     gone: set[Node] = set()
     for node in graph.nodes:
         other = softmax.get(node.inputs[0]) if node.op.name == "softmax_log_likelihood" else None
