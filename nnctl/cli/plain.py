@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 _BESIDES = ("exists", "writable", "resolve_path", "allow_dash", "path_type", "parser", "clamp")
-"""What a parameter may ask of a value besides."""
+"""Names of what a parameter may ask of a value besides."""
 
 
 def take_plainly(command: Any, parent: Any = None) -> Any:

@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="Draw a trained net, its answers, o
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """Where a figure goes, and how it looks there."""
+    """The place that a figure goes to, and its look there."""
 
     out: Annotated[
         Path | None,

@@ -51,7 +51,7 @@ class SampleOptions:
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """Where answers go."""
+    """The place that answers go to, and their form."""
 
     out: Annotated[
         Path | None,

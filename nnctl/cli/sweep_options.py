@@ -12,7 +12,7 @@ from nnctl.late import dataclass
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """What is tried, in how many runs, and which end early."""
+    """Settings to try, in how many runs, and what ends early."""
 
     grid: Annotated[
         list[str] | None,
@@ -58,7 +58,7 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class RankingOptions:
-    """What is best."""
+    """Measures by which trials are ranked and judged."""
 
     monitor: Annotated[
         list[str] | None,
@@ -88,7 +88,7 @@ class RankingOptions:
 
 @dataclass(frozen=True)
 class ExecutionOptions:
-    """Where trials run, and how many at a time."""
+    """The machines that trials run on, and how many run at a time."""
 
     jobs: Annotated[
         int | None,
@@ -103,7 +103,7 @@ class ExecutionOptions:
 
 @dataclass(frozen=True)
 class StudyOptions:
-    """Where the study lies, what it knows before it begins, and where it is told at the end."""
+    """The place of a study, what it knows before it begins, and where it is told at the end."""
 
     out: Annotated[
         str | None,

@@ -126,7 +126,7 @@ class Learner:
         return self.recall(combination, self._untried(combination), {})
 
     def _asked(self, combination: int, attempt: int) -> Proposal:
-        """What the sampler proposes, now for the so-manieth time."""
+        """A proposal of the sampler, now for the so-manieth time."""
         with optuna_terms.quiet():
             self._study.sampler = self._sampler.optuna(
                 _seed_of(self._seed, combination, attempt), conditional=self._space.conditional
@@ -144,7 +144,7 @@ class Learner:
         return Proposal(point, chosen, notes)
 
     def _untried(self, combination: int) -> Mapping[str, object]:
-        """What makes a point that was not proposed before: a random one, or where many draws are none, the first."""
+        """Choices that make a point not proposed before: a random one, or where many draws are none, the first."""
         draws = random.Random(_seed_of(self._seed, combination, _ATTEMPTS))
         for _ in range(_DRAWS):
             chosen: dict[str, object] = {}

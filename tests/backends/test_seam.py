@@ -273,6 +273,14 @@ def test_code_for_a_device_is_shown_without_one(capsys):
     shown = capsys.readouterr().out
     assert "// dense1.a (batch×64) = matmul+add+relu(flatten1.reshape, dense1.weight, dense1.bias)" in shown
     assert "KERNEL formula0(Block block" in shown
+    # The strength of the penalty belongs to the call, and to no kernel.
+    line = ("inspect", str(SPECS / "digits.yaml"), "--show", "code", "--backend", "cuda", "--set")
+    texts = []
+    for strength in ("0.125", "0.375"):
+        assert main([*line, f"regularizer={{type: l2, strength: {strength}}}"]) == 0
+        texts.append(capsys.readouterr().out)
+        assert f" = {strength}" in texts[-1]
+    assert texts[0] == texts[1].replace(" = 0.375", " = 0.125")
 
 
 def test_no_spec_needs_a_reference_body_on_a_device():

@@ -40,7 +40,8 @@ class CudaPlanner:
     def listing(self, plan: Plan) -> str:
         """See `Backend`: the calls of a step in order, then the units that they are compiled from, each once.
 
-        A call that makes several launches stands at one of them, and is named at the others.
+        A call is given with its constants. One that makes several launches stands at one of them, and is named at the
+        others.
         """
         lines: list[str] = []
         units: dict[Unit, None] = {}
@@ -53,13 +54,21 @@ class CudaPlanner:
                     lines.append(f"// {piece.product} by a library")
                     continue
                 units[piece.function.unit] = None
-                lines.append(f"{piece.function.name}<<<{piece.blocks}, {THREADS}, {piece.shared}>>>();")
+                lines.append(
+                    f"{piece.function.name}<<<{piece.blocks}, {THREADS}, {piece.shared}>>>({_constants(piece)});"
+                )
             if of_launch is None:
                 lines.append("// the reference body runs, outside any graph")
             elif not of_launch:
                 lines.append(f"// made by {makers.get(number, 'a product of the library')}")
         texts = [f"// {unit.name}\n\n{unit.text}" for unit in units]
         return "\n\n".join(["\n".join(lines), *texts])
+
+
+def _constants(call: Call) -> str:
+    """The real numbers that a call is given, by the names of the parameters."""
+    given = zip(call.function.parameters, call.arguments, strict=True)
+    return ", ".join(f"{parameter.name} = {value:.9g}" for parameter, value in given if isinstance(value, float))
 
 
 def _makers(plan: Plan, pieces: Sequence[Sequence[Piece] | None]) -> dict[int, str]:

@@ -39,11 +39,11 @@ class Leaf:
 
     @property
     def adapter(self) -> TypeAdapter[Any]:
-        """What Pydantic makes of it, strict: no strings for numbers, no booleans, but an int for a float."""
+        """The value that Pydantic makes of it, strict: no strings for numbers, no booleans, but an int for a float."""
         return _adapter(self.annotation)
 
     def taken(self, value: object) -> Any:
-        """What it holds of a scalar: of an int for a float that number. Raises ValueError for one that does not fit."""
+        """The value held of a scalar; of an int for a float that number. Raises ValueError for what does not fit."""
         kinds = (int, float) if self.base is float else (self.base,)
         if type(value) not in kinds:
             raise ValueError(f"{value!r} is no {self.base.__name__}")
@@ -192,7 +192,7 @@ class Field:
 
     @cached_property
     def _made(self) -> dataclasses.Field[Any]:
-        """What it is made from: a sweep asks for each of its trials."""
+        """The dataclass's field that it is of: a sweep asks for each of its trials."""
         return next(f for f in dataclasses.fields(self.owner) if f.name == self.attribute)
 
 

@@ -33,7 +33,7 @@ class Way(Protocol):
 
     @property
     def alike(self) -> Hashable:
-        """What is equal for ways that take as long: those of plans that differ in numbers alone."""
+        """The key that is equal for ways that take as long: those of plans that differ in numbers alone."""
 
     def rows(self, device: Device) -> int | None:
         """Those, at most, whose chunks one launch has; None where everybody's are launched beside each other's."""
