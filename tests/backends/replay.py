@@ -307,9 +307,9 @@ def _watched(name: str, function: Any) -> Any:
 
 
 def _rows_of_product(ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: Window, lda: int, b: Window, ldb: int,
-                     beta: Any, c: Window, ldc: int, scratch: Any, spans: int, span: int) -> Rows:  # fmt: skip
+                     beta: Any, c: Window, ldc: int, scratch: Any) -> Rows:  # fmt: skip
     """The bytes of each row of the matrices of a product."""
-    if spans != 1 or min(m, n, k) <= 0:
+    if min(m, n, k) <= 0:
         return {}
     matrices = ((a, k if ta else m, m if ta else k, lda), (b, n if tb else k, k if tb else n, ldb), (c, m, n, ldc))
     found: Rows = {}
