@@ -143,7 +143,7 @@ def measure(
 
     done: a file of the searches made before, which are not made again; those made now are added to it.
     """
-    from nnctl.sweep.executors.worker import one_thread
+    from nnctl.process.variables import one_thread
 
     known = _read(done)
     with one_thread(), ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:

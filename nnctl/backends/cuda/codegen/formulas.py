@@ -51,8 +51,10 @@ class Taken:
         """The text of a constant: what belongs to the formula stays in it."""
         if is_plain(value):
             return literal(value)
-        self._constants.append(float(value))
-        return f"c{len(self._constants) - 1}"
+        if value not in self._constants:
+            # Once however often a formula has it: each would take a register where registers are scarce.
+            self._constants.append(float(value))
+        return f"c{self._constants.index(value)}"
 
     @property
     def parameters(self) -> list[str]:
