@@ -33,7 +33,7 @@ class Taken:
     """The pointers that a device function takes, a name for each piece of memory and use; and the constants.
 
     These are parameters, too, so that launches which differ in numbers alone, as a strength or a probability, are of
-    one function, and nets of one persistent kernel.
+    one function, and nets of one persistent kernel: unless two numbers of a formula are equal in some of them alone.
     """
 
     def __init__(self) -> None:
