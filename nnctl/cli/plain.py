@@ -21,8 +21,9 @@ def take_plainly(command: Any, parent: Any = None) -> Any:
     context = command.context_class(command, info_name=command.name, parent=parent, **command.context_settings)
     # Not of `params`: the option for help is made when it is first asked for.
     for parameter in command.get_params(context):
-        # Typer makes its own where there is none; a Typer that did not look here would do as ever.
-        parameter._runtime_param = _Plain(parameter)
+        # Typer from 0.29 on, which makes its own where there is none; one without these parts does as ever.
+        if hasattr(parameter, "_runtime_param") and hasattr(parameter, "type_descriptor"):
+            parameter._runtime_param = _Plain(parameter)
     for branch in getattr(command, "commands", {}).values():
         take_plainly(branch, context)
     return command
@@ -44,9 +45,8 @@ class _Plain:
             plain = self._plain(self._descriptor.annotation, value)
             if plain is not None:
                 return plain
-        from typer._coercion import build_runtime_param
-
-        return build_runtime_param(self._descriptor).coerce(value, param=param, ctx=ctx)
+        param._runtime_param = None
+        return param.get_runtime_param().coerce(value, param=param, ctx=ctx)
 
     def _plain(self, annotation: Any, value: Any) -> Any:
         """A value as what is wanted, where that is plain and the value fits; None where Typer has to look at it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import typer
 from typer._coercion import build_runtime_param
 
 from nnctl.cli.app import command
+from nnctl.cli.plain import take_plainly
 
 VALUES = (None, "", "a", "7", "-1", "1.5", "1_0", "0", "９", ["a", "7"], [], ("2", "-3"), 3, 2.5, Path("runs"))
 
@@ -49,3 +51,20 @@ def test_a_parameter_takes_what_typer_takes(place: str | None, tmp_path: Path) -
         for value in values:
             wanted = outcome(typers, value, parameter)
             assert outcome(parameter.get_runtime_param(), value, parameter) == wanted, (parameter.name, value)
+
+
+@pytest.mark.parametrize("missing", ["_runtime_param", "type_descriptor"])
+def test_parameters_of_a_typer_without_these_parts_are_left_to_it(missing: str) -> None:
+    """As Typer's before 0.29, whose values no pydantic converts."""
+    parts = {"_runtime_param": None, "type_descriptor": "typers"}
+    parameter = SimpleNamespace(**{name: part for name, part in parts.items() if name != missing})
+    before = vars(parameter).copy()
+    whole = SimpleNamespace(
+        name="whole",
+        context_class=lambda *given, **named: None,
+        context_settings={},
+        get_params=lambda context: [parameter],
+        commands={},
+    )
+    assert take_plainly(whole) is whole
+    assert vars(parameter) == before
