@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from nnctl.components.base import ElementwiseActivation, Initializer, Layer, Regularizer
@@ -16,11 +17,14 @@ from nnctl.graph import interface
 from nnctl.graph.arrays import LayerState, Parameter
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.formulas import formula_of, op_of
-from nnctl.graph.ir import Graph, Node, Role, Value
+from nnctl.graph.ir import Graph, Node, Role, Value, form_of
 from nnctl.graph.tensor import Tensor
 from nnctl.ops import OPS
 from nnctl.ops.shapes import DType, Shape, TensorType
 from nnctl.ops.table import Op
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+"""Attributes of a node that has none."""
 
 
 class GraphBuilder:
@@ -195,15 +199,15 @@ class GraphBuilder:
         self, op: Op, inputs: Sequence[Tensor], attributes: Mapping[str, Any] | None = None, name: str | None = None
     ) -> tuple[Tensor, ...]:
         """Append a node. Raises ShapeError where the inputs do not fit the op."""
-        known = dict(attributes or {})
+        given = tuple([t.value for t in inputs])
         try:
-            types = op.infer([t.value.type for t in inputs], known)
+            form = form_of(op, tuple([v.type for v in given]), attributes or _NONE)
         except ValueError as error:
             raise ShapeError(str(error)) from error
         layer = self.layer
         base = name if name is not None else (f"{layer}.{op.name}" if layer else op.name)
-        outputs = tuple([Value(self._unique(base), t) for t in types])
-        self.nodes.append(Node(op, tuple([t.value for t in inputs]), outputs, known, layer, sound=True))
+        outputs = tuple([Value(self._unique(base), t) for t in form.outputs])
+        self.nodes.append(Node(op, given, outputs, form.attributes, layer, form=form))
         return tuple([Tensor(self, v) for v in outputs])
 
     def apply(self, op: str, *inputs: Any, **attributes: Any) -> Tensor:

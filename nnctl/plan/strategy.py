@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.late import dataclass
+from nnctl.plan.plan import Launch
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Scheduled:
     node: Node
     phase: int
     apart: frozenset[Value] = frozenset()
+
+    def launch(self, *fields: Any) -> Launch:
+        """The launch of these fields, as the backend's plans have them."""
+        return Launch(*fields)
 
 
 class Strategy(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from nnctl.late import dataclass
 from nnctl.plan.plan import Launch
+from nnctl.plan.strategy import Scheduled
 
 Division: TypeAlias = Literal["one", "rows", "blocks", "halves", "strips", "private"]
 """The ways in which threads share a launch.
@@ -32,6 +33,17 @@ class DividedLaunch(Launch):
     """A launch of this backend's plans."""
 
     division: Division = "one"
+
+
+@dataclass(frozen=True)
+class DividedNode(Scheduled):
+    """A node in its place, and how threads share its launch."""
+
+    division: Division = "one"
+
+    def launch(self, *fields: Any) -> DividedLaunch:
+        """See `Scheduled`."""
+        return DividedLaunch(*fields, self.division)
 
 
 def division_of(launch: Launch) -> Division:

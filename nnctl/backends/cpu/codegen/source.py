@@ -24,7 +24,7 @@ from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Launch, Plan, Slot
 
-_NOT_IN_CODE = frozenset(("op", "inputs", "outputs", "attributes", "layer", "flops", "bytes", "phase"))
+_NOT_IN_CODE = frozenset(("op", "inputs", "outputs", "attributes", "layer", "flops", "bytes", "phase", "form"))
 """Fields of a launch that its code does not depend on, or that are looked at by themselves."""
 _IN_CODE = tuple(f.name for f in fields(DividedLaunch) if f.name not in _NOT_IN_CODE)
 

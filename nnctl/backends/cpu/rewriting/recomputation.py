@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from nnctl.backends.codegen.inlining import INLINED
 from nnctl.backends.codegen.simplicity import is_simple
-from nnctl.backends.cpu.rewriting.example_sums import ExampleSums, sums_op
+from nnctl.backends.cpu.rewriting.example_sums import ExampleSums, example_sums, sums_op
 from nnctl.graph.fusion import Part, composed, fused
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
@@ -125,4 +125,4 @@ def _with(node: Node, inside: list[Node]) -> Node:
     parts.append((op.expression, tuple(numbers[v] for v in node.inputs)))
     results = range(len(numbers), len(numbers) + len(node.outputs))
     expression = composed(len(inputs), tuple(parts), tuple(results))
-    return Node(ExampleSums(expression, op.scales), inputs, node.outputs, {}, node.layer)
+    return Node(example_sums(expression, op.scales), inputs, node.outputs, {}, node.layer)
