@@ -7,6 +7,7 @@ one, and nothing is written in place until lowering decides so.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
@@ -181,11 +182,18 @@ class Graph:
     @cached_property
     def readers(self) -> Mapping[Value, Sequence[Node]]:
         """The nodes that read each value, in order."""
-        readers: dict[Value, list[Node]] = {}
+        readers: defaultdict[Value, list[Node]] = defaultdict(list)
         for node in self.nodes:
-            for value in node.inputs if len(node.inputs) < 2 else dict.fromkeys(node.inputs):
-                readers.setdefault(value, []).append(node)
-        return readers
+            for value in node.inputs:
+                found = readers[value]
+                if not found or found[-1] is not node:
+                    found.append(node)
+        return dict(readers)
+
+    @cached_property
+    def derived(self) -> dict[Any, Any]:
+        """Whatever was made of this graph, by names: it never changes."""
+        return {}
 
     def rebuilt(self, nodes: Iterable[Node], replaced: Mapping[Value, Value] | None = None) -> Graph:
         """This graph with other nodes, and its results renamed by `replaced`; itself where nothing is another."""
