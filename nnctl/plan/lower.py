@@ -254,9 +254,7 @@ class _Lowering:
                 # A gather reads as many rows of its table as it writes.
                 rows = TensorType(outputs[0].shape, value.type.dtype)
                 moved += self._resolved(rows)[1] - self._resolved(value.type)[1]
-        return scheduled.launch(
-            node.op, inputs, outputs, work.attributes, node.layer, work.flops, moved, scheduled.phase, form
-        )
+        return scheduled.launch(inputs, outputs, work.attributes, work.flops, moved)
 
     def _work(self, node: Node) -> _Work:
         """The numbers of launches of a node's form."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 from nnctl.late import dataclass
-from nnctl.plan.plan import Launch
+from nnctl.plan.plan import Launch, Slot
 from nnctl.plan.strategy import Scheduled
 
 Division: TypeAlias = Literal["one", "rows", "blocks", "halves", "strips", "private"]
@@ -41,9 +42,13 @@ class DividedNode(Scheduled):
 
     division: Division = "one"
 
-    def launch(self, *fields: Any) -> DividedLaunch:
+    def launch(
+        self, inputs: tuple[Slot, ...], outputs: tuple[Slot, ...], attributes: Mapping[str, Any], flops: int, moved: int
+    ) -> DividedLaunch:
         """See `Scheduled`."""
-        return DividedLaunch(*fields, self.division)
+        node, phase = self.node, self.phase
+        fields = node.op, inputs, outputs, attributes, node.layer, flops, moved, phase, node.form, self.division
+        return DividedLaunch(*fields)
 
 
 def division_of(launch: Launch) -> Division:

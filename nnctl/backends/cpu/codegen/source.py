@@ -81,6 +81,9 @@ class _Generator:
         self.entries: list[Entry] = []
         self.written: dict[tuple[Any, ...], Pattern] = {}
         """Patterns of the calls so far, by what code can know of their launches."""
+        self.forms: dict[tuple[object, Division], int] = {}
+        self.described: dict[tuple[Any, ...], int] = {}
+        """Numbers of what was looked at so far: see `_numbered`."""
         self.scratch = 1
 
     def run(self) -> StepSource:
@@ -117,15 +120,17 @@ class _Generator:
     def _launch(self, launch: Launch, division: Division, position: int) -> None:
         """Append the call of a launch: that of an earlier one, where they differ in where their slots lie alone."""
         slots = (*launch.outputs, *launch.inputs)
-        places = tuple([slot.place for slot in slots])
-        like: tuple[Any, ...]
-        # Launches of a form are alike in all else, unless something is inlined in them.
-        if launch.form is None or "inline" in places:
+        inlining = "inline" in [slot.place for slot in slots]
+        if inlining:
             slots = tuple(self.inlining.slots(launch))
-            like = tuple(self._described(launch, slots))
-        else:
-            like = launch.form, division, places
-        like += self._sharing(slots)
+        # Launches of a form are alike in all but their memory, and in what is inlined in them.
+        key = (launch.form, division) if launch.form is not None and not inlining else None
+        described = self.forms.get(key) if key is not None else None
+        if described is None:
+            described = self._numbered(launch, slots)
+            if key is not None:
+                self.forms[key] = described
+        like = described, *self._sharing(slots)
         pattern = self.written.get(like)
         if pattern is None:
             writer = self._writer(in_halves=division == "halves")
@@ -133,8 +138,12 @@ class _Generator:
             pattern = self.written[like] = self._pattern(writer, slots)
         self.entries.append(Call(pattern, slots, division == "one", position))
 
+    def _numbered(self, launch: Launch, slots: Sequence[Slot]) -> int:
+        """The number of all that code can know of a launch but where its slots lie."""
+        described = tuple(self._described(launch, slots))
+        return self.described.setdefault(described, len(self.described))
+
     def _described(self, launch: Launch, slots: Sequence[Slot]) -> Iterator[Any]:
-        """All that code can know of a launch but where its slots lie."""
         yield launch.op.identity
         yield from [getattr(launch, name) for name in _IN_CODE]
         yield from sorted(launch.attributes.items())
@@ -142,13 +151,14 @@ class _Generator:
             if slot.place == "inline":
                 inner = self.inlining.launch(slot)
                 yield inner.op.identity, *sorted(inner.attributes.items())
-            yield slot.place, slot.shape, slot.dtype, slot.batched
+            yield slot.place == "inline", slot.shape, slot.dtype, slot.batched
 
     def _sharing(self, slots: tuple[Slot, ...]) -> tuple[Any, ...]:
         """All that code can know of where slots lie: which are one, share their memory, or are each thread's own."""
         memory = [(slot.place, slot.key, slot.offset) for slot in slots]
         private = [i for i, slot in enumerate(slots) if is_private(slot, self.private)] if self.private else ()
-        return tuple(map(slots.index, slots)), tuple(map(memory.index, memory)), tuple(private)
+        places = tuple([place for place, _, _ in memory])
+        return places, tuple(map(slots.index, slots)), tuple(map(memory.index, memory)), tuple(private)
 
     def _pattern(self, writer: Writer, slots: tuple[Slot, ...]) -> Pattern:
         kind, passed = _kind(tuple(writer.body), writer.parameters)
