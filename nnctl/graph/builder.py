@@ -63,7 +63,8 @@ class GraphBuilder:
         self.seed: Tensor | None = None
         self.step: Tensor | None = None
         self._names: dict[str, int] = {}
-        self._scope: list[str] = []
+        self.layer = ""
+        """The path of the layer being built, "" outside of layers."""
         self._streams = 0
         self.frozen = False
         self._differentiable: set[Value] | None = None
@@ -90,28 +91,20 @@ class GraphBuilder:
 
     # -- names ---------------------------------------------------------------
 
-    @property
-    def layer(self) -> str:
-        """The path of the layer being built, "" outside of layers."""
-        return ".".join(self._scope)
-
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Names inside are `<outer>.<name>.…`."""
-        self._scope.append(name)
-        try:
+        with self.on_behalf_of(f"{self.layer}.{name}" if self.layer else name):
             yield
-        finally:
-            self._scope.pop()
 
     @contextmanager
     def on_behalf_of(self, layer: str) -> Iterator[None]:
         """Nodes inside belong to `layer`, as the gradient of a layer does."""
-        outer, self._scope = self._scope, [layer] if layer else []
+        outer, self.layer = self.layer, layer
         try:
             yield
         finally:
-            self._scope = outer
+            self.layer = outer
 
     def _unique(self, name: str) -> str:
         count = self._names.get(name, 0)
@@ -224,8 +217,10 @@ class GraphBuilder:
     def elementwise(self, component: Any, *inputs: Any) -> Tensor:
         """One node from a component's `body` and `derivative`."""
         name = self._activation_name(component, inputs)
-        with _saying_whose():
+        try:
             return self.emit(op_of(component, len(inputs)), [self._tensor(t) for t in inputs], name=name)[0]
+        except FormulaError as error:
+            raise _with_owner(error) from error
 
     def formula(self, name: str, function: Callable[..., Any], *inputs: Any, settled: Sequence[int] = ()) -> Any:
         """One node from `function(xp, *inputs)`; numbers among the inputs become constants of it.
@@ -234,8 +229,10 @@ class GraphBuilder:
         Gives a tuple of tensors where the function does, and None where it comes to the constant 0.
         """
         numbers = [None if isinstance(v, Tensor) else float(v) for v in inputs]
-        with _saying_whose():
+        try:
             formula = formula_of(name, function, numbers, settled)
+        except FormulaError as error:
+            raise _with_owner(error) from error
         if formula.op is None:
             return None if formula.result is None else inputs[formula.result]
         outputs = self.emit(formula.op, [inputs[i] for i in formula.used])
@@ -338,10 +335,6 @@ class GraphBuilder:
         )
 
 
-@contextmanager
-def _saying_whose() -> Iterator[None]:
-    """A block in which what is wrong with a formula is told with the component, and the plugin, that it is of."""
-    try:
-        yield
-    except FormulaError as error:
-        raise error.of(owner(error.module, error.body)) from error
+def _with_owner(error: FormulaError) -> FormulaError:
+    """What is wrong with a formula, told with the component, and the plugin, that it is of."""
+    return error.of(owner(error.module, error.body))
