@@ -41,18 +41,20 @@ def test_nothing_heavy_is_imported(call: str, absent: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "absent"),
+    ("command", "options", "absent"),
     [
-        (["train"], {"rich", "pydantic"}),
-        (["sweep", "--grid", "seed=1,2"], {"rich", "pydantic", "numpy"}),
+        ("train", [], {"rich", "pydantic"}),
+        ("sweep", ["--grid", "seed=1,2"], {"rich", "pydantic", "numpy"}),
     ],
     ids=["train", "sweep"],
 )
-def test_what_is_quiet_does_without_the_screen_and_pydantic(tmp_path, line: list[str], absent: set[str]) -> None:
+def test_what_is_quiet_does_without_the_screen_and_pydantic(
+    tmp_path, command: str, options: list[str], absent: set[str]
+) -> None:
     spec = "data: {type: csv, path: data.csv, target: y}\nlayers: [{type: dense, units: 1}]\ncost: quadratic\n"
     (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{i},{i / 2}\n" for i in range(40)), encoding="utf-8")
     (tmp_path / "spec.yaml").write_text(spec, encoding="utf-8")
-    arguments = [*line, "spec.yaml", "--quiet", "--backend", "numpy", "--out", "run"]
+    arguments = [command, "spec.yaml", "--quiet", "--set", "backend=numpy", "--out", "run", *options]
     program = (
         "import nnctl.cli as c, sys\n"
         f"code = c.main({arguments})\n"

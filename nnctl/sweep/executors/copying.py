@@ -43,7 +43,7 @@ def serve(requests: int, alive: int) -> NoReturn:
     try:
         # Who asks reads it, and nobody else.
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        # A command that was copied is short, and looks for garbage seldom: thousands of trials leave cycles with arrays.
+        # A command that was copied is short, and seldom looks for garbage: thousands of trials leave cycles of arrays.
         gc.set_threshold(_AT_EVERY)
         # What cannot be loaded here cannot be there either, where it is said.
         with suppress(ImportError):
