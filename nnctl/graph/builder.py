@@ -12,7 +12,7 @@ from typing import Any
 from nnctl.components.base import ElementwiseActivation, Initializer, Layer, Regularizer
 from nnctl.components.builder import Resuming, UnitView
 from nnctl.components.registry import owner
-from nnctl.errors import FormulaError, ShapeError
+from nnctl.errors import FormulaError, ShapeError, UsageError
 from nnctl.graph import interface
 from nnctl.graph.arrays import LayerState, Parameter
 from nnctl.graph.differentiate import differentiate
@@ -335,6 +335,6 @@ class GraphBuilder:
         )
 
 
-def _with_owner(error: FormulaError) -> FormulaError:
-    """What is wrong with a formula, told with the component, and the plugin, that it is of."""
+def _with_owner(error: FormulaError) -> UsageError:
+    """The fault of a formula, told with the component, and the plugin, that it is of."""
     return error.of(owner(error.module, error.body))

@@ -123,7 +123,7 @@ def key_of(function: Callable[..., Any]) -> _Key | None:
         return _together(function.__func__, function.__self__)
     if not isinstance(function, FunctionType):
         return None
-    if function.__closure__ is function.__defaults__ is function.__kwdefaults__ is None:
+    if not (function.__closure__ or function.__defaults__ or function.__kwdefaults__):
         return function.__code__, function.__module__
     try:
         outer = tuple(cell.cell_contents for cell in function.__closure__ or ())

@@ -111,7 +111,7 @@ class Node:
 
     @property
     def form(self) -> Form:
-        """What it has in common with nodes that are alike. Raises ValueError where the inputs do not fit the op."""
+        """The part that it shares with nodes of equal layers. Raises ValueError where the inputs do not fit the op."""
         form = self._form
         if form is None:
             form = self._form = form_of(self.op, tuple([v.type for v in self.inputs]), self.attributes)
@@ -192,7 +192,7 @@ class Graph:
 
     @cached_property
     def derived(self) -> dict[Any, Any]:
-        """Whatever was made of this graph, by names: it never changes."""
+        """Things made of this graph, by their names: it never changes."""
         return {}
 
     def rebuilt(self, nodes: Iterable[Node], replaced: Mapping[Value, Value] | None = None) -> Graph:
