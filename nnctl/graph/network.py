@@ -86,7 +86,7 @@ class Network:
     @cached_property
     def training_step(self) -> Graph:
         """Gather, forward, cost, metrics, backward, clip, update: one graph, fused."""
-        return run_passes(self.unfused_training_step, FINAL_PASSES)
+        return run_passes(self._step, FINAL_PASSES)
 
     @cached_property
     def unfused_training_step(self) -> Graph:
@@ -95,15 +95,20 @@ class Network:
         For an optimizer that looks at the whole objective it is what that is driven by: no
         updates, but the outputs `objective`, `gradient.<parameter>` and `state.<state>`.
         """
+        return run_passes(self._step, TEXTBOOK_PASSES)
+
+    @cached_property
+    def _step(self) -> Graph:
+        """The training step as it is built."""
         forward = self.forward("train", training=True)
         builder = forward.builder
         gradients = self._gradients(forward)
         observed = self._observed(builder, gradients)
         if self.whole_objective:
-            return run_passes(builder.graph(self._measured(forward, gradients) | observed), TEXTBOOK_PASSES)
+            return builder.graph(self._measured(forward, gradients) | observed)
         updates = forward.new_states | updates_of(builder, self.spec, gradients)
         outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics, **observed}
-        return run_passes(builder.graph(outputs, updates, guard=forward.cost), TEXTBOOK_PASSES)
+        return builder.graph(outputs, updates, guard=forward.cost)
 
     @cached_property
     def evaluation(self) -> Graph:
