@@ -7,7 +7,7 @@ the examples than the columns that meet them; what travels are the sums of the h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from nnctl.backends.codegen.inlining import inlined_nodes
@@ -47,15 +47,23 @@ HALF_PRODUCTS = StructuredOp(
 
 def in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which products of few examples with weights that can be owned are made in two halves."""
-    weights = _ownable(graph)
-    if not weights:
-        return graph
+    weights = graph.once("weights with owners", lambda: _ownable(graph))
+    products = frozenset(
+        node
+        for node in (graph.nodes if weights else ())
+        if node.op.name == "matmul" and node.inputs[1] in weights and _is_small(node, sizes)
+    )
+    return graph.once(("halves", products), lambda: _halved(graph, products)) if products else graph
+
+
+def _halved(graph: Graph, products: Set[Node]) -> Graph:
+    """The graph in which these products are made in two halves."""
     readers, results = graph.readers, set(graph.results)
     nodes: list[Node] = []
     added: dict[Value, Node] = {}
     """Sums of halves by their results, to be part of the formula that reads them."""
     for node in graph.nodes:
-        if node.op.name == "matmul" and node.inputs[1] in weights and _is_small(node, sizes):
+        if node in products:
             (whole,) = node.outputs
             halves = tuple(Value(f"{whole.name}.half{i}", whole.type) for i in (1, 2))
             nodes.append(Node(HALF_PRODUCTS, node.inputs, halves, {}, node.layer))

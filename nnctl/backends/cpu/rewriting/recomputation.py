@@ -15,7 +15,7 @@ from nnctl.graph.fusion import Part, composed, fused
 from nnctl.graph.ir import Form, Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import broadcast
-from nnctl.plan.lower import constant_nodes
+from nnctl.plan.order import constant_nodes
 
 _IMAGE = 3
 """Axes from which on an array is large enough to be computed again."""
