@@ -148,6 +148,7 @@ def classify(x):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         for row in {asked}({reads}):
             print(*np.ravel(row).tolist())
