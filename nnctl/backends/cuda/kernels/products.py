@@ -94,6 +94,12 @@ TILES: Mapping[ProductPrecision, tuple[Tile, ...]] = {
 }
 """By precision. Where tensor cores would have little to do, a product is made in float32 whatever is asked for."""
 
+SHORT = 16
+"""Multiplications of an element up to which reading and writing is all the work of a product."""
+_OF_SHORT = (Tile(16, 128, SHORT, 60.0), *_SMALL)
+"""The tiles for those. They ask for what their ends read as they begin; a large tile would wait for it element by
+element. The first has one panel, and is broad: in a persistent kernel a block makes few tiles or one after another."""
+
 
 @dataclass(frozen=True)
 class Division:
@@ -112,22 +118,28 @@ _ROUNDED = 6000
 13 µs by tiles of 64×64 in TF32, 8 by those of 16×32 in float32, and (128, 640) by (640, 100) 6.6 and 4."""
 _SECOND_LAUNCH = 2500
 """Cycles that adding the parts of a split product takes at least, as a launch of its own."""
+_A_PART = 50
+"""Cycles more for each part: a thread asks for some at once, and waits for them."""
 _BYTES_A_CYCLE = 1500
 """That memory gives all multiprocessors together."""
 _MOST_SPLITS = 64
 
 
 def divided(m: int, n: int, k: int, precision: ProductPrecision = "float32") -> Division:
-    """The division of a product of (m, k) by (k, n) that an estimate of its cycles finds the fastest."""
-    return min(_divisions(k, precision), key=lambda d: _cycles(d, m, n))
+    """The division of a product of (m, k) by (k, n) that an estimate of its cycles finds the fastest.
+
+    Of those for short sums that are as fast it is one of the fewest blocks.
+    """
+    found = _divisions(k, precision)
+    return min(found, key=lambda d: (_cycles(d, m, n), d.splits * tiles_of(d, m, n) if k <= SHORT else 0))
 
 
 def _divisions(k: int, precision: ProductPrecision) -> Iterator[Division]:
-    for tile in TILES[precision]:
+    for tile in TILES[precision] if k > SHORT else _OF_SHORT:
         panels = blocks_for(k, tile.depth)
         for turned in (False, True)[: 1 if tile.rows == tile.columns else 2]:
             splits = 1
-            while splits == 1 or (splits <= panels and splits <= _MOST_SPLITS):
+            while splits == 1 or (splits < 2 * panels and splits <= _MOST_SPLITS):
                 part = blocks_for(panels, splits) * tile.depth
                 yield Division(tile, turned, blocks_for(k, part) if part else 1, part)
                 splits *= 2
@@ -143,7 +155,7 @@ def _cycles(division: Division, m: int, n: int) -> float:
     """The estimate: blocks of one multiprocessor hide each other's waiting."""
     tile, splits = division.tile, division.splits
     together = blocks_for(tiles_of(division, m, n) * splits, MULTIPROCESSORS)
-    adding = _SECOND_LAUNCH + 8 * splits * m * n / _BYTES_A_CYCLE if splits > 1 else 0.0
+    adding = _SECOND_LAUNCH + _A_PART * splits + 8 * splits * m * n / _BYTES_A_CYCLE if splits > 1 else 0.0
     beginning = 0.0 if tile.precision == "float32" else _ROUNDED
     return beginning + division.part // tile.depth * tile.cycles(together) + adding
 

@@ -20,7 +20,7 @@ from nnctl.late import dataclass
 Placement: TypeAlias = Literal["everywhere", "spread"] | int
 """The blocks that run a task: each of them for itself, all together, or the one that has the chain of a number."""
 
-_SMALL = 4
+SMALL = 4
 """Blocks of a task that one block of the grid runs one after the other in less time than a barrier takes."""
 
 
@@ -55,6 +55,11 @@ class Rounds:
         """Blocks of work in the level that has most of it; 1 where nothing is spread."""
         levels = [self.ahead, *(level for of_round in self.levels for level in of_round)]
         return max(1, *(sum(t.blocks for t in level if self.placements[t] == "spread") for level in levels))
+
+    @property
+    def chains(self) -> int:
+        """Blocks that have a chain each, where there are so many."""
+        return len({placement for placement in self.placements.values() if isinstance(placement, int)})
 
     @property
     def barriers(self) -> int:
@@ -141,7 +146,7 @@ def _orders(tasks: Sequence[Task]) -> Iterator[tuple[Task, set[Task]]]:
 
 def _own_regions(tasks: Sequence[Task], alone: bool) -> frozenset[Region]:
     """The values that small tasks make, and no others."""
-    small = {t for t in tasks if (alone or t.blocks <= _SMALL) and all(r.place == "value" for r in t.writes)}
+    small = {t for t in tasks if (alone or t.blocks <= SMALL) and all(r.place == "value" for r in t.writes)}
     while True:
         others = {region for t in tasks if t not in small for region in t.writes}
         outside = {t for t in small if t.writes & others}
@@ -171,7 +176,7 @@ def _placed(
     for task in reversed(tasks):
         if task.function is None or task.writes & wanted:
             placements[task] = "everywhere"
-        elif task.writes <= own or (task.blocks <= _SMALL and not any(r.place == "value" for r in task.writes)):
+        elif task.writes <= own or (task.blocks <= SMALL and not any(r.place == "value" for r in task.writes)):
             chained.append(task)
             continue
         else:
@@ -181,11 +186,21 @@ def _placed(
 
 
 def _chains(tasks: Sequence[Task], own: frozenset[Region]) -> dict[Task, Placement]:
-    """The numbers of chains: tasks are of one where one writes what the other uses and only they have."""
+    """The numbers of chains: tasks are of one where one writes what the other uses and only they have.
+
+    The longest is the first, which shares its block with the least of spread tasks. A task that is alone waits for
+    none of its blocks: they are spread.
+    """
     chains: list[tuple[set[Task], set[Region]]] = []
     for task in tasks:
         regions = {r for r in task.reads | task.writes if r in own} | {r for r in task.writes if r.place != "value"}
         joined = [chain for chain in chains if chain[1] & regions]
         chains = [chain for chain in chains if chain not in joined]
         chains.append(({task}.union(*(c[0] for c in joined)), regions.union(*(c[1] for c in joined))))
-    return {task: number for number, (of_chain, _) in enumerate(chains) for task in of_chain}
+    found: dict[Task, Placement] = {}
+    longest = sorted((of_chain for of_chain, _ in chains), key=lambda each: -sum(task.blocks for task in each))
+    for number, of_chain in enumerate(longest):
+        for task in of_chain:
+            alone = len(of_chain) == 1 and task.blocks > 1 and not task.writes & own
+            found[task] = "spread" if alone else number
+    return found
