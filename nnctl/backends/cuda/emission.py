@@ -61,7 +61,7 @@ def _require_countable(plan: Plan) -> None:
 def _formulas(plan: Plan, joined: bool) -> dict[int, list[Call]]:
     """The calls of elementwise launches by their numbers in the plan."""
     formulas = {
-        i: Formula(launch, plan.inlined)
+        i: Formula(launch, plan.inlined, joined)
         for i, launch in enumerate(plan.launches)
         if isinstance(launch.op, ElementwiseOp)
     }

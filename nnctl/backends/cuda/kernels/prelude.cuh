@@ -141,14 +141,20 @@ DEVICE unsigned arrivals(const int* arrived) {
 #endif
 }
 
-// Wait until all blocks of a cooperative launch have come here; what they wrote before is then seen by all. arrived:
-// a number in global memory that all barriers of the launch share, 0 before the first one, and again before 2^31
-// blocks have come in all.
-DEVICE void grid_barrier(int blocks, int* arrived) {
+// Say that this block of a cooperative launch has come here: what all of them will have come to, for the thread that
+// asks. arrived: a number in global memory that all barriers of the launch share, 0 before the first one, and again
+// before 2^31 blocks have come in all.
+DEVICE unsigned grid_arrive(int blocks, int* arrived) {
     __syncthreads();
+    return threadIdx.x == 0 ? (arrive(arrived) / unsigned(blocks) + 1u) * unsigned(blocks) : 0u;
+}
+
+// Wait until all blocks have; what they wrote before is then seen by all.
+DEVICE void grid_wait(unsigned all, const int* arrived) {
     if (threadIdx.x == 0) {
-        unsigned before = arrive(arrived), all = (before / unsigned(blocks) + 1u) * unsigned(blocks);
         while (int(arrivals(arrived) - all) < 0) SPIN();
     }
     __syncthreads();
 }
+
+DEVICE void grid_barrier(int blocks, int* arrived) { grid_wait(grid_arrive(blocks, arrived), arrived); }

@@ -211,14 +211,35 @@ KERNEL product_16x32(Block block, const float* a, const float* b, float* c, cons
     product<16, 32, 64, 4>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
-// C, `count` elements, of the parts of a product, always added in the same order. These are few, so that a thread has
-// an element: a small result is then the work of few blocks, and of no grid of its own in a persistent kernel.
+// A pack of C, whose parts are `packs` of them apart. They are added in their order, and PARTS_AT_ONCE asked for at once.
+#define PARTS_AT_ONCE 16
+
+template <int WIDTH>
+DEVICE void add_pack(const float* parts, float* c, End end, int packs, int columns, int splits, int i) {
+    Pack<float, WIDTH> sum = pack_at<WIDTH>(parts, i), next[PARTS_AT_ONCE];
+#pragma unroll 1
+    for (int first = 1; first < splits; first += PARTS_AT_ONCE) {
+#pragma unroll
+        for (int s = 0; s < PARTS_AT_ONCE; ++s)
+            if (first + s < splits) next[s] = pack_at<WIDTH>(parts + (long long)(first + s) * packs * WIDTH, i);
+#pragma unroll
+        for (int s = 0; s < PARTS_AT_ONCE; ++s)
+            if (first + s < splits)
+#pragma unroll
+                for (int k = 0; k < WIDTH; ++k) sum.at[k] += next[s].at[k];
+    }
+#pragma unroll
+    for (int k = 0; k < WIDTH; ++k) sum.at[k] = ended(end, sum.at[k], i * WIDTH + k, (i * WIDTH + k) % columns);
+    put_pack(c, i, sum);
+}
+
+// C, `count` packs, of the parts of a product. A small result is the work of one block, and of no grid of its own in a
+// persistent kernel; of a larger one a thread has an element.
 KERNEL add_parts(Block block, const float* parts, float* c, const float* beside, const float* alpha, const float* beta,
-                 int count, int columns, int splits, int way) {
+                 int count, int columns, int splits, int pack, int way) {
     int i = element_of(block);
     if (i >= count) return;
-    float sum = parts[i];
-#pragma unroll 8
-    for (int s = 1; s < splits; ++s) sum += parts[(long long)(s) * count + i];
-    c[i] = ended(end_of(beside, alpha, beta, way), sum, i, i % columns);
+    End end = end_of(beside, alpha, beta, way);
+    if (pack == 4) add_pack<4>(parts, c, end, count, columns, splits, i);
+    else add_pack<1>(parts, c, end, count, columns, splits, i);
 }

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from nnctl.backends.cuda.calls import (
     MULTIPROCESSORS,
+    THREADS,
     Argument,
     Call,
     ProductPrecision,
@@ -194,8 +195,9 @@ def _tiled(division: Division, size: tuple[int, int], arguments: tuple[Argument,
 
 def addition(parts: Memory, splits: int, c: Slot, end: Update | End | None = None) -> Call:
     """The call of C = the sum of the parts (splits, m, n) of a product, with its end. One part may be C itself."""
-    count, (read, flags) = elements(c), _reading(c, end)
-    arguments = (parts, c, *read, count, c.shape[1], splits, flags)
+    (read, flags), pack = _reading(c, end), 4 if elements(c) % 4 == 0 and elements(c) <= 4 * THREADS else 1
+    count = elements(c) // pack
+    arguments = (parts, c, *read, count, c.shape[1], splits, pack, flags)
     return Call(function("products.cu", "add_parts"), blocks_for(count), arguments)
 
 
