@@ -15,7 +15,9 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 KEPT = 4000
 """Libraries that stay in the folder of compiled ones, some 20 kB each."""
-_WAITS = r"__syncthreads|__syncwarp|grid_barrier|grid_wait|cluster_barrier|cluster_wait|close_copies|await_copies<[^;]*>"
+_WAITS = (
+    r"__syncthreads|__syncwarp|grid_barrier|grid_wait|cluster_barrier|cluster_wait|close_copies|await_copies<[^;]*>"
+)
 BARRIER = re.compile(rf"\b(?:{_WAITS})\((?:[^();]|\([^()]*\))*\);")
 """A statement that waits for other threads, or sees to it that copies are waited for."""
 

@@ -216,7 +216,13 @@ KERNEL product_16x32(Block block, const float* a, const float* b, float* c, cons
 
 template <int WIDTH>
 DEVICE void add_pack(const float* parts, float* c, End end, int packs, int columns, int splits, int i) {
-    Pack<float, WIDTH> sum = pack_at<WIDTH>(parts, i), next[PARTS_AT_ONCE];
+    Pack<float, WIDTH> sum = pack_at<WIDTH>(parts, i), next[PARTS_AT_ONCE], beside;
+    if (end.way & (ACCUMULATING | MASKED)) {
+        beside = pack_at<WIDTH>(end.beside, i);
+    } else {
+#pragma unroll
+        for (int k = 0; k < WIDTH; ++k) beside.at[k] = beside_of(end, 0, (i * WIDTH + k) % columns);
+    }
 #pragma unroll 1
     for (int first = 1; first < splits; first += PARTS_AT_ONCE) {
 #pragma unroll
@@ -229,8 +235,18 @@ DEVICE void add_pack(const float* parts, float* c, End end, int packs, int colum
                 for (int k = 0; k < WIDTH; ++k) sum.at[k] += next[s].at[k];
     }
 #pragma unroll
-    for (int k = 0; k < WIDTH; ++k) sum.at[k] = ended(end, sum.at[k], i * WIDTH + k, (i * WIDTH + k) % columns);
+    for (int k = 0; k < WIDTH; ++k) sum.at[k] = ended_by(end, sum.at[k], beside.at[k]);
     put_pack(c, i, sum);
+}
+
+// C, `count` packs, of a product that lies in memory as it was made, or in C itself.
+KERNEL end_product(Block block, const float* made, float* c, const float* beside, const float* alpha, const float* beta,
+                   int count, int columns, int pack, int way) {
+    int i = element_of(block);
+    if (i >= count) return;
+    End end = end_of(beside, alpha, beta, way);
+    if (pack == 4) add_pack<4>(made, c, end, count, columns, 1, i);
+    else add_pack<1>(made, c, end, count, columns, 1, i);
 }
 
 // C, `count` packs, of the parts of a product. A small result is the work of one block, and of no grid of its own in a

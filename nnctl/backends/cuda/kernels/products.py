@@ -124,6 +124,8 @@ _A_PART = 50
 _BYTES_A_CYCLE = 1500
 """That memory gives all multiprocessors together."""
 _MOST_SPLITS = 64
+_LARGE = 1 << 20
+"""Elements of a result of which a quarter of the threads still fill a device."""
 
 
 def divided(m: int, n: int, k: int, precision: ProductPrecision = "float32") -> Division:
@@ -195,10 +197,13 @@ def _tiled(division: Division, size: tuple[int, int], arguments: tuple[Argument,
 
 def addition(parts: Memory, splits: int, c: Slot, end: Update | End | None = None) -> Call:
     """The call of C = the sum of the parts (splits, m, n) of a product, with its end. One part may be C itself."""
-    (read, flags), pack = _reading(c, end), 4 if elements(c) % 4 == 0 and elements(c) <= 4 * THREADS else 1
-    count = elements(c) // pack
-    arguments = (parts, c, *read, count, c.shape[1], splits, pack, flags)
-    return Call(function("products.cu", "add_parts"), blocks_for(count), arguments)
+    (read, flags), size = _reading(c, end), elements(c)
+    by_packs = size % 4 == 0 and (size <= 4 * THREADS or size >= _LARGE)
+    pack = 4 if by_packs else 1
+    count = size // pack
+    sizes = (count, c.shape[1], pack) if splits == 1 else (count, c.shape[1], splits, pack)
+    called = function("products.cu", "end_product" if splits == 1 else "add_parts")
+    return Call(called, blocks_for(count), (parts, c, *read, *sizes, flags))
 
 
 def _reading(c: Slot, end: Update | End | None) -> tuple[tuple[Memory, Slot, Slot], int]:

@@ -70,8 +70,8 @@ def grids_for(tasks: Sequence[Task], multiprocessors: int, largest_cluster: int 
     """The grids worth trying, the one that an estimate of a step's cycles finds fastest first.
 
     They are one block, which need not wait for any other; a cluster; and as many blocks as there is work for at
-    most, with one for each chain, since more would only make barriers slower. sharers: trials that want as many blocks each at the same time;
-    a grid is then tried with as few blocks, too, as find a multiprocessor each.
+    most, with one for each chain, since more would only make barriers slower. sharers: trials that want as many
+    blocks each at the same time; a grid is then tried with as few blocks, too, as find a multiprocessor each.
     """
     spread, alone = rounds_of(tasks), rounds_of(tasks, alone=True)
     cycles = {Grid(1): _cycles(alone, 1, 0)}

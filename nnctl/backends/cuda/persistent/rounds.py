@@ -21,7 +21,7 @@ from nnctl.late import dataclass
 Placement: TypeAlias = Literal["everywhere", "spread"] | int
 """The blocks that run a task: each of them for itself, all together, or the one that has the chain of a number."""
 
-SMALL = 4
+_SMALL = 4
 """Blocks of a task that one block of the grid runs one after the other in less time than a barrier takes."""
 
 
@@ -180,7 +180,7 @@ def _orders(tasks: Sequence[Task]) -> Iterator[tuple[Task, set[Task]]]:
 
 def _own_regions(tasks: Sequence[Task], alone: bool) -> frozenset[Region]:
     """The values that small tasks make, and no others."""
-    small = {t for t in tasks if (alone or t.blocks <= SMALL) and all(r.place == "value" for r in t.writes)}
+    small = {t for t in tasks if (alone or t.blocks <= _SMALL) and all(r.place == "value" for r in t.writes)}
     while True:
         others = {region for t in tasks if t not in small for region in t.writes}
         outside = {t for t in small if t.writes & others}
@@ -210,7 +210,7 @@ def _placed(
     for task in reversed(tasks):
         if task.function is None or task.writes & wanted:
             placements[task] = "everywhere"
-        elif task.writes <= own or (task.blocks <= SMALL and not any(r.place == "value" for r in task.writes)):
+        elif task.writes <= own or (task.blocks <= _SMALL and not any(r.place == "value" for r in task.writes)):
             chained.append(task)
             continue
         else:

@@ -17,7 +17,7 @@ from nnctl.backends.cuda.bookkeeping import ARRIVED, LIVE, STEP
 from nnctl.backends.cuda.codegen.dialect import is_plain, literal
 from nnctl.backends.cuda.codegen.functions import ELEMENTS, DeviceFunction, Unit, prelude
 from nnctl.backends.cuda.device import UNASKED_SHARED
-from nnctl.backends.cuda.persistent.rounds import SMALL, Rounds
+from nnctl.backends.cuda.persistent.rounds import Rounds
 from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task
 from nnctl.late import dataclass
 
@@ -244,10 +244,10 @@ class _Text:
         yield from self._dealt([p for p in level if placements[p] == "spread"])
 
     def _in_turn(self, task: Task) -> Iterator[str]:
-        """All blocks of a task by one block, one after the other; without scratch, what each reads is asked for at once."""
-        if task.blocks == 1 or (task.blocks <= SMALL and not task.shared):
+        """All blocks of a task by one block, one after the other."""
+        if task.blocks == 1:
             yield from self._scratch(task.shared)
-            yield from (self._run(task, str(block)) for block in range(task.blocks))
+            yield self._run(task, "0")
         else:
             yield from self._loop(f"int b = 0; b < {task.blocks}; ++b", task.shared, [self._run(task, "b")])
 
