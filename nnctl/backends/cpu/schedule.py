@@ -21,7 +21,7 @@ from nnctl.backends.cpu.ownership import owning_nodes
 from nnctl.backends.cpu.rewriting import rewritten
 from nnctl.backends.cpu.rewriting.biased_tables import biased_tables
 from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS, in_halves
-from nnctl.backends.cpu.step_code import StepCode
+from nnctl.backends.cpu.step_code import StepCode, code_of
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.late import dataclass
@@ -48,8 +48,8 @@ class CpuPlan(Plan):
 
     @cached_property
     def code(self) -> StepCode:
-        """Its compiled code, which all that load the plan share."""
-        return StepCode(self)
+        """Its compiled code, which all that load the plan share; its functions also those that differ in numbers."""
+        return code_of(self)
 
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> CpuPlan:
