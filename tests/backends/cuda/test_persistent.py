@@ -27,6 +27,7 @@ from nnctl.backends.cuda.persistent.choice import Grid, complete, grids_for, obs
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.backends.cuda.persistent.steps import PersistentSteps, PersistentWay
 from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task, tasks_of
+from nnctl.backends.cuda.persistent.text import kernel_of, layout_of
 from nnctl.backends.cuda.persistent.trial import Choice, FastestSteps, Way
 from nnctl.backends.cuda.ways import PlanWays
 from nnctl.errors import UsageError
@@ -192,6 +193,21 @@ def test_nets_train_as_by_captured_launches(case: Case) -> None:
 
 def narrow(array: Any) -> Any:
     return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def test_a_block_reads_the_next_batch_while_it_waits() -> None:
+    spec = spec_steps(FOLDER / "book/ch1-100.yaml", 10, 20)
+    plan = CudaBackend(EmulatedDevice()).plan(spec.network.training_step, spec.sizes)
+    rounds = rounds_of(tasks_of(plan, [calls or [] for calls in calls_of(plan)]))
+    assert rounds.ahead
+    assert rounds.ahead_waits
+    assert {task.function.name for task in rounds.waiting if task.function} >= {"rows_index"}
+    text = kernel_of(plan.name, rounds, layout_of(rounds)).function.unit.text
+    between = text[text.index("= grid_arrive(gridDim.x") : text.rindex("grid_wait(all, arrived);")]
+    assert "rows_index(" in between
+    assert "const int next = step + 1;" in between
+    # Who has the longest chain has little else to do: there are blocks for chains alone.
+    assert grids_for(rounds.tasks, 132)[0].blocks > rounds.widest
 
 
 def test_the_blocks_of_a_small_net_meet_twice_a_step() -> None:

@@ -97,7 +97,7 @@ TILES: Mapping[ProductPrecision, tuple[Tile, ...]] = {
 
 SHORT = 16
 """Multiplications of an element up to which reading and writing is all the work of a product."""
-_OF_SHORT = (Tile(16, 128, SHORT, 60.0), *_SMALL)
+OF_SHORT = (Tile(16, 128, SHORT, 60.0), *_SMALL)
 """The tiles for those. They ask for what their ends read as they begin; a large tile would wait for it element by
 element. The first has one panel, and is broad: in a persistent kernel a block makes few tiles or one after another."""
 
@@ -138,7 +138,7 @@ def divided(m: int, n: int, k: int, precision: ProductPrecision = "float32") -> 
 
 
 def _divisions(k: int, precision: ProductPrecision) -> Iterator[Division]:
-    for tile in TILES[precision] if k > SHORT else _OF_SHORT:
+    for tile in TILES[precision] if k > SHORT else OF_SHORT:
         panels = blocks_for(k, tile.depth)
         for turned in (False, True)[: 1 if tile.rows == tile.columns else 2]:
             splits = 1
