@@ -98,6 +98,8 @@ class _Words:
     function: int
     words: list[int] = field(default_factory=list)
     plain: list[tuple[int, int, int]] = field(default_factory=list)
+    calls: list[tuple[int, tuple[Slot, ...]]] = field(default_factory=list)
+    """The place of each call's first word, and its slots."""
     arrays: list[tuple[int, int, ArrayParameter, int]] = field(default_factory=list)
     scratch: list[int] = field(default_factory=list)
     free: list[tuple[int, float]] = field(default_factory=list)
@@ -131,8 +133,6 @@ class TableLayout:
         self._words: list[int] = []
         self._known: dict[tuple[Pattern, int, int], _Words] = {}
         self._calls: list[tuple[int, int]] = []
-        self._in_arena: list[int] = []
-        """The places of words that count from where the arena begins, and of those that count from elsewhere."""
         self._counted: list[int] = []
         self._bases: list[int] = []
         self._numbers: dict[Base, int] = {_ARENA: 0}
@@ -147,11 +147,12 @@ class TableLayout:
         self.lengths: list[Length] = []
         self.local: list[int] = []
         self.bounds: list[int] = [0]
+        waiting = spins(threads)
         for entry, share in self._shared(source):
             if isinstance(entry, Barrier):
                 self.bounds.append(len(self._calls))
                 if self._threads > 1 and meets:
-                    self._add(functions.meet, [self._at(("counters", "")), self._threads, spins(threads)])
+                    self._add(functions.meet, [self._at(("counters", "")), self._threads, waiting])
                 continue
             if entry.alone and self._thread > 0:
                 continue
@@ -164,9 +165,11 @@ class TableLayout:
         if not source.entries or not isinstance(source.entries[-1], Barrier):
             self.bounds.append(len(self._calls))
         self.words = np.array(self._words or [0], np.int64)
+        for known in self._known.values():
+            self._place_in_bulk(known)
         self.memories = tuple(self._numbers)
-        self.counted = np.array(self._in_arena + self._counted, np.intp)
-        self.bases = np.array([0] * len(self._in_arena) + self._bases, np.intp)
+        self.counted = np.array(self._counted, np.intp)
+        self.bases = np.array(self._bases, np.intp)
         self.count = len(self._calls)
         self.calls = np.array([(function, WORD * place) for function, place in self._calls] or [(0, 0)], np.int64)
         moving = [*self.feeds, *self.outputs, *self.following]
@@ -227,15 +230,24 @@ class TableLayout:
             known = self._known[key] = self._written(functions, call.pattern, share)
         words, slots, start = self._words, call.slots, len(self._words)
         self._add(known.function, known.words)
-        for word in known.scratch:
-            self._at(_SCRATCH, 0, start + word)
+        known.calls.append((start, slots))
         if known.free:
             self.free += [(start + word, value) for word, value in known.free]
-        for word, offset, place in known.plain:
-            words[start + word] = slots[place].offset + offset
-            self._in_arena.append(start + word)
         for word, offset, parameter, place in known.arrays:
             words[start + word] = self._array(parameter, slots[place], offset, start + word, share)
+
+    def _place_in_bulk(self, known: _Words) -> None:
+        """Write where the plain arrays, and scratch, of all calls of a pattern begin."""
+        starts = [start for start, _ in known.calls]
+        for word, offset, place in known.plain:
+            at = [start + word for start in starts]
+            self.words[at] = [slots[place].offset + offset for _, slots in known.calls]
+            self._counted += at
+            self._bases += [0] * len(at)
+        scratch = self._numbers.setdefault(_SCRATCH, len(self._numbers)) if known.scratch else 0
+        for word in known.scratch:
+            self._counted += [start + word for start in starts]
+            self._bases += [scratch] * len(starts)
 
     def _written(self, functions: Functions, pattern: Pattern, share: Share) -> _Words:
         """The words of a pattern's calls for a share."""
