@@ -205,9 +205,9 @@ class TableLayout:
         """All entries in order, those of runs again and again, with what this thread makes of each."""
         whole = Share(self._thread, self._threads)
         done = 0
-        for run in source.runs:
+        for run in source.runs_on(self._threads):
             yield from ((entry, whole) for entry in source.entries[done : run.first])
-            for share in self._blocks(run) if run.blocks(self._threads) > 1 else (whole,):
+            for share in self._blocks(run):
                 yield from ((entry, share) for entry in source.entries[run.first : run.last])
             done = run.last
         yield from ((entry, whole) for entry in source.entries[done:])
