@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import accumulate, groupby
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -18,8 +18,8 @@ K = TypeVar("K")
 
 _MANY = 512
 """Groups of buffers alike from which on each size has a region of its own, where that costs hardly any memory."""
-_HARDLY = 1024
-"""The part of the memory that is needed in any case which regions may take besides."""
+_HARDLY, _PAGE = 1024, 4096
+"""The part of the memory that is needed in any case which regions may take besides, or else the bytes."""
 
 
 def assign_offsets(lifetimes: Mapping[K, tuple[int, int]], sizes: Mapping[K, int]) -> tuple[dict[K, int], int]:
@@ -30,23 +30,27 @@ def assign_offsets(lifetimes: Mapping[K, tuple[int, int]], sizes: Mapping[K, int
     buffer alive at the same time lies (Pisarchyk & Lee, MLSys 2020). That takes the square of a net's depth, and deep
     nets have few sizes: these have regions of their own, unless their buffers are not alive at the same time.
     """
-    alike: dict[tuple[int, tuple[int, int]], list[K]] = {}
+    alike: _Alike[K] = {}
     for key, lifetime in lifetimes.items():
         alike.setdefault((-sizes[key], lifetime), []).append(key)
     if len(alike) >= _MANY:
-        offsets, total = _in_regions(lifetimes, sizes)
-        least = _least(lifetimes, sizes)
-        if total <= least + least // _HARDLY:
+        offsets, total = _in_regions(alike)
+        least = _least(alike)
+        if total <= least + max(least // _HARDLY, _PAGE):
             return offsets, total
     return _by_size(alike, len(lifetimes))
 
 
-def _by_size(alike: Mapping[tuple[int, tuple[int, int]], Sequence[K]], count: int) -> tuple[dict[K, int], int]:
-    """Offsets, and the arena's size. alike: buffers by their negative size and their lifetime."""
+_Alike: TypeAlias = dict[tuple[int, tuple[int, int]], list[K]]
+"""Buffers by their negative size and their lifetime."""
+
+
+def _by_size(alike: _Alike[K], count: int) -> tuple[dict[K, int], int]:
+    """Offsets of so many buffers, and the arena's size."""
     placed = _Placed(count)
     offsets: dict[K, int] = {}
     total = 0
-    for (smaller, lifetime), keys in sorted(alike.items(), key=lambda item: item[0]):
+    for (smaller, lifetime), keys in sorted(alike.items(), key=_size_and_lifetime):
         size = _aligned(-smaller)
         found = placed.place(size, *lifetime, len(keys))
         offsets.update(zip(keys, found, strict=True))
@@ -54,43 +58,48 @@ def _by_size(alike: Mapping[tuple[int, tuple[int, int]], Sequence[K]], count: in
     return offsets, total
 
 
-def _in_regions(lifetimes: Mapping[K, tuple[int, int]], sizes: Mapping[K, int]) -> tuple[dict[K, int], int]:
+def _size_and_lifetime(group: tuple[tuple[int, tuple[int, int]], object]) -> tuple[int, tuple[int, int]]:
+    return group[0]
+
+
+def _in_regions(alike: _Alike[K]) -> tuple[dict[K, int], int]:
     """Offsets, and the arena's size, where each size has as many places as buffers of it are alive at once."""
-    alike: dict[int, list[tuple[tuple[int, int], K]]] = {}
-    for key, lifetime in lifetimes.items():
-        alike.setdefault(_aligned(sizes[key]), []).append((lifetime, key))
     offsets: dict[K, int] = {}
     total = 0
-    for size, buffers in sorted(alike.items(), key=lambda item: -item[0]):
+    in_order = sorted(alike.items(), key=_size_and_lifetime)
+    for smaller, groups in groupby(in_order, lambda group: group[0][0]):
+        size = _aligned(-smaller)
         free: list[int] = []
-        taken: list[tuple[int, int]] = []
-        """Last step and place of the buffers that are alive."""
+        taken: list[tuple[int, list[int]]] = []
+        """Last steps and places of the buffers that are alive."""
         places = 0
-        for (first, last), key in sorted(buffers, key=lambda buffer: buffer[0]):
+        for (_, (first, last)), keys in groups:
             while taken and taken[0][0] < first:
-                heappush(free, heappop(taken)[1])
-            if free:
-                place = heappop(free)
-            else:
-                place, places = places, places + 1
-            heappush(taken, (last, place))
-            offsets[key] = total + place * size
+                free += heappop(taken)[1]
+            free.sort(reverse=True)
+            while len(free) < len(keys):
+                free.insert(0, places)
+                places += 1
+            # The first of those that are free, as they are in the smaller offsets.
+            found = [free.pop() for _ in keys]
+            heappush(taken, (last, found))
+            offsets.update([(key, total + place * size) for key, place in zip(keys, found, strict=True)])
         total += places * size
     return offsets, total
 
 
-def _least(lifetimes: Mapping[K, tuple[int, int]], sizes: Mapping[K, int]) -> int:
+def _least(alike: _Alike[K]) -> int:
     """Bytes of the buffers that are alive at once, at most."""
     changes: defaultdict[int, int] = defaultdict(int)
-    for key, (first, last) in lifetimes.items():
-        size = _aligned(sizes[key])
+    for (smaller, (first, last)), keys in alike.items():
+        size = _aligned(-smaller) * len(keys)
         changes[first] += size
         changes[last + 1] -= size
-    return max(accumulate(changes[step] for step in sorted(changes)), default=0)
+    return max(accumulate([changes[step] for step in sorted(changes)]), default=0)
 
 
 def _aligned(size: int) -> int:
-    return max(1, -(-size // ALIGNMENT)) * ALIGNMENT
+    return -(-size // ALIGNMENT) * ALIGNMENT or ALIGNMENT
 
 
 class _Placed:
