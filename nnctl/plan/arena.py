@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -50,7 +51,7 @@ def _by_size(alike: _Alike[K], count: int) -> tuple[dict[K, int], int]:
     placed = _Placed(count)
     offsets: dict[K, int] = {}
     total = 0
-    for (smaller, lifetime), keys in sorted(alike.items(), key=_size_and_lifetime):
+    for (smaller, lifetime), keys in sorted(alike.items(), key=itemgetter(0)):
         size = _aligned(-smaller)
         found = placed.place(size, *lifetime, len(keys))
         offsets.update(zip(keys, found, strict=True))
@@ -58,22 +59,20 @@ def _by_size(alike: _Alike[K], count: int) -> tuple[dict[K, int], int]:
     return offsets, total
 
 
-def _size_and_lifetime(group: tuple[tuple[int, tuple[int, int]], object]) -> tuple[int, tuple[int, int]]:
-    return group[0]
-
-
 def _in_regions(alike: _Alike[K]) -> tuple[dict[K, int], int]:
     """Offsets, and the arena's size, where each size has as many places as buffers of it are alive at once."""
     offsets: dict[K, int] = {}
     total = 0
-    in_order = sorted(alike.items(), key=_size_and_lifetime)
-    for smaller, groups in groupby(in_order, lambda group: group[0][0]):
-        size = _aligned(-smaller)
+    in_order = sorted(
+        [(-_aligned(-smaller), life, keys) for (smaller, life), keys in alike.items()], key=itemgetter(0, 1)
+    )
+    for smaller, groups in groupby(in_order, itemgetter(0)):
+        size = -smaller
         free: list[int] = []
         taken: list[tuple[int, list[int]]] = []
         """Last steps and places of the buffers that are alive."""
         places = 0
-        for (_, (first, last)), keys in groups:
+        for _, (first, last), keys in groups:
             while taken and taken[0][0] < first:
                 free += heappop(taken)[1]
             free.sort(reverse=True)
