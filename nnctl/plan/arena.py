@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from heapq import heappop, heappush
-from itertools import accumulate, groupby
+from itertools import accumulate, count, groupby
 from operator import itemgetter
 from typing import TypeAlias, TypeVar
 
@@ -46,9 +46,9 @@ _Alike: TypeAlias = dict[tuple[int, tuple[int, int]], list[K]]
 """Buffers by their negative size and their lifetime."""
 
 
-def _by_size(alike: _Alike[K], count: int) -> tuple[dict[K, int], int]:
+def _by_size(alike: _Alike[K], most: int) -> tuple[dict[K, int], int]:
     """Offsets of so many buffers, and the arena's size."""
-    placed = _Placed(count)
+    placed = _Placed(most)
     offsets: dict[K, int] = {}
     total = 0
     for (smaller, lifetime), keys in sorted(alike.items(), key=itemgetter(0)):
@@ -71,19 +71,16 @@ def _in_regions(alike: _Alike[K]) -> tuple[dict[K, int], int]:
         free: list[int] = []
         taken: list[tuple[int, list[int]]] = []
         """Last steps and places of the buffers that are alive."""
-        places = 0
+        places = count()
         for _, (first, last), keys in groups:
             while taken and taken[0][0] < first:
-                free += heappop(taken)[1]
-            free.sort(reverse=True)
-            while len(free) < len(keys):
-                free.insert(0, places)
-                places += 1
-            # The first of those that are free, as they are in the smaller offsets.
-            found = [free.pop() for _ in keys]
+                for place in heappop(taken)[1]:
+                    heappush(free, place)
+            # The first of those that are free, as they are at the smaller offsets.
+            found = [heappop(free) if free else next(places) for _ in keys]
             heappush(taken, (last, found))
             offsets.update([(key, total + place * size) for key, place in zip(keys, found, strict=True)])
-        total += places * size
+        total += next(places) * size
     return offsets, total
 
 
