@@ -10,7 +10,7 @@ from nnctl.backends.cpu import compilation
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.compiler.helpers import Helper, HelperGoneError
-from nnctl.backends.cpu.compiler.objects import object_code
+from nnctl.backends.cpu.compiler.objects import FOR_LOOPS, object_code
 from nnctl.backends.cpu.compiler.types import F32
 
 pytestmark = pytest.mark.compile
@@ -32,7 +32,7 @@ def kinds(tmp_path, monkeypatch) -> list[Kind]:
 def test_a_helper_makes_the_same_code():
     with Helper() as helper:
         helper.ready()
-        assert [helper.code(text, 3) for text in TEXTS] == [object_code(text, 3) for text in TEXTS]
+        assert [helper.code(text, FOR_LOOPS) for text in TEXTS] == [object_code(text, FOR_LOOPS) for text in TEXTS]
 
 
 def test_a_helper_that_was_killed_says_so():
@@ -41,7 +41,7 @@ def test_a_helper_that_was_killed_says_so():
         helper._process.kill()
         helper._process.wait()
         with pytest.raises(HelperGoneError):
-            helper.code(TEXTS[0], 3)
+            helper.code(TEXTS[0], FOR_LOOPS)
 
 
 def test_a_helper_ends_with_what_it_is_given():
@@ -63,7 +63,7 @@ def test_a_helper_that_has_begun_is_left_to_end():
     with Helper() as helper:
         helper.ready()
         helper.spare()
-        assert helper.code(TEXTS[0], 3) == object_code(TEXTS[0], 3)
+        assert helper.code(TEXTS[0], FOR_LOOPS) == object_code(TEXTS[0], FOR_LOOPS)
     assert not helper.spared
     assert helper._process.returncode == 0
 

@@ -23,7 +23,7 @@ from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compiler.entries import module_of
 from nnctl.backends.cpu.compiler.helpers import Helper, HelperGoneError
 from nnctl.backends.cpu.compiler.marks import is_kernel
-from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, surroundings
+from nnctl.backends.cpu.compiler.objects import FOR_LOOPS, addresses, bind, object_code, surroundings
 from nnctl.late import dataclass
 from nnctl.process.cores import cores
 from nnctl.process.signals import leave
@@ -181,7 +181,7 @@ class _Compiling:
         if self._made and time.monotonic() - self._said > _SILENCE:
             log.info("compiled %d so far, %d are left", len(self._made), self._count - len(self._made))
             self._said = time.monotonic()
-        return compiled(module_of(kind.text, kind.types, _symbol(kind), vocabulary()), 3)
+        return compiled(module_of(kind.text, kind.types, _symbol(kind), vocabulary()), FOR_LOOPS)
 
 
 def _symbol(kind: Kind) -> str:
