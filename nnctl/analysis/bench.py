@@ -219,7 +219,7 @@ def _seconds_a_launch(executable: TimedExecutable, feeds: Mapping[str, NDArray[A
 
 def _storage(network: Network, batch: int, examples: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """All that a step reads and changes, by name."""
-    stored = initial_state(network, 0, batch) | examples
+    stored = {**initial_state(network, 0, batch), **examples}
     narrow = {k: np.asarray(v, REAL if np.asarray(v).dtype.kind == "f" else None) for k, v in stored.items()}
     return narrow | {interface.SEED: np.zeros(2, INDEX)}
 
