@@ -13,7 +13,7 @@ _nnctl_commands() {
 _nnctl_options() {
     case "$1" in
     "") echo '--version --help -h' ;;
-    "init") echo '--target --out -o --force --help -h' ;;
+    "init") echo '--target --sheet --out -o --force --help -h' ;;
     "train") echo '--set --out --resume --backend --seed --epochs --metrics --format --tensorboard --quiet -q --help -h' ;;
     "show") echo '--watch -w --by --log --columns --help -h' ;;
     "runs") echo '--where --sort --reverse --columns --with-trials --limit --format --tensorboard-dir --quiet -q --help -h' ;;
@@ -58,6 +58,7 @@ _nnctl_value() {
     " --help") echo 'flag' ;;
     " -h") echo 'flag' ;;
     "init --target") echo 'free' ;;
+    "init --sheet") echo 'free' ;;
     "init --out") echo 'file' ;;
     "init -o") echo 'file' ;;
     "init --force") echo 'flag' ;;

@@ -1,6 +1,6 @@
 # fish completion for nnctl; made by `nnctl completion fish`, do not edit.
 
-set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --forecast --format --from --from-study --generate --gibbs-steps --grid --inputs --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --resolution --sample --sampler --samples --seed --seeds --set --shape --show --sort --space --split --step --steps --target --temperature --tensorboard-dir --threads --tolerance --top-k --trials --under --where --with -j -o
+set -g __nnctl_valued --against --augment --backend --batch --best --by --checkpoint --columns --constraint --copies --count --csv --data --ensemble --epochs --eps --example --examples --export --folds --forecast --format --from --from-study --generate --gibbs-steps --grid --inputs --jobs --keep --layout --limit --method --metrics --monitor --most --of --on --out --prompt --pruner --reach --resolution --sample --sampler --samples --seed --seeds --set --shape --sheet --show --sort --space --split --step --steps --target --temperature --tensorboard-dir --threads --tolerance --top-k --trials --under --where --with -j -o
 
 function __nnctl_words -d 'commands and arguments before the cursor'
     set -l is_value 0
@@ -85,6 +85,7 @@ complete -c nnctl -n '__nnctl_at 0' -l version -d 'Print the version and exit'
 complete -c nnctl -n '__nnctl_at 0' -l help -s h -d 'Show this message and exit'
 
 complete -c nnctl -n '__nnctl_using init' -l target -x -d 'The column to predict; of arrays the name or file of targets'
+complete -c nnctl -n '__nnctl_using init' -l sheet -x -d 'The sheet of a workbook, where several have cells'
 complete -c nnctl -n '__nnctl_using init' -l out -s o -r -F -d 'Write the spec to FILE instead of stdout'
 complete -c nnctl -n '__nnctl_using init' -l force -d 'Overwrite a file that is there'
 complete -c nnctl -n '__nnctl_using init' -l help -s h -d 'Show this message and exit'

@@ -121,7 +121,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     from nnctl.cli import ahead
 
     given = sys.argv[1:] if arguments is None else arguments
-    ahead.begin(given)
+    ahead.begin(given, own=arguments is None)
     from nnctl.cli.app import command
     from nnctl.errors import NnctlError
 

@@ -21,6 +21,9 @@ def init(
         str | None,
         typer.Option("--target", metavar="NAME", help="The column to predict; of arrays the name or file of targets."),
     ] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", metavar="NAME", help="The sheet of a workbook, where several have cells.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the spec to FILE instead of stdout.")
     ] = None,
@@ -35,7 +38,7 @@ def init(
     from nnctl.reporting.new_file import new_file
 
     require_file(out, "--out", force=force)
-    proposal = propose(data, target, Path() if out is None else out.parent)
+    proposal = propose(data, target, Path() if out is None else out.parent, sheet)
     if out is None:
         typer.echo(proposal.text, nl=False)
     else:

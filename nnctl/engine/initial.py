@@ -25,9 +25,12 @@ def initial_state(network: Network, seed: int, batch: int = 1) -> dict[str, NDAr
     """
     state: dict[str, NDArray[Any]] = {}
     structure = network.structure
+    bits = np.random.Philox(0)
+    rng, unused = np.random.Generator(bits), bits.state
     for name, parameter in structure.parameters.items():
         key = np.array([seed & 0xFFFFFFFFFFFFFFFF, zlib.crc32(name.encode())], np.uint64)
-        rng = np.random.Generator(np.random.Philox(key=key))
+        # As of a new generator with this key, which would first ask the system for randomness.
+        bits.state = {**unused, "state": {"counter": np.zeros(4, np.uint64), "key": key}}
         state[name] = _initializer(network, parameter).draw(rng, parameter.shape, *parameter.fans)
     for name, (parameter, first) in structure.optimizer_state.items():
         state[name] = np.full(parameter.shape, first)

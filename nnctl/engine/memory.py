@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from nnctl.errors import ShapeError, UsageError
 from nnctl.graph import interface
-from nnctl.graph.ir import Node, Value
+from nnctl.graph.ir import Form, Node
 from nnctl.graph.network import Network
-from nnctl.ops.shapes import resolve, show
+from nnctl.ops.shapes import TensorType, resolve, show
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan
 from nnctl.process import memory
@@ -52,7 +52,7 @@ def require_for_training(network: Network, batch: int, examples: int, left: Left
     bytes_left = (left or memory.available)()
     for node, size in large:
         if size > bytes_left:
-            output = max(node.outputs, key=lambda value: _bytes(value, sizes))
+            output = max(node.outputs, key=lambda value: _bytes(value.type, sizes))
             raise _too_large(
                 network,
                 node.layer,
@@ -69,14 +69,18 @@ def _needs(network: Network, batch: int, examples: int) -> tuple[int, list[tuple
     """
     sizes = interface.sizes(batch, examples)
     total = (element("real").bytes + _BEGINNING) * sum(count for *_, count in _counts(network, sizes))
-    nodes = network.training_step.nodes
-    values = {value for node in nodes for value in (*node.inputs, *node.outputs)}
-    of_value = {value: 0 if value.role == "data" else _bytes(value, sizes) for value in values}
+    of_form: dict[Form, int] = {}
     large = []
-    for node in nodes:
-        size = sum([of_value[value] for value in node.inputs]) + sum([of_value[value] for value in node.outputs])
+    for node in network.training_step.nodes:
+        form = node.form
+        size = of_form.get(form)
+        if size is None:
+            size = of_form[form] = sum(_bytes(of_value, sizes) for of_value in (*form.inputs, *form.outputs))
         if size > _LOOKED_AT:
-            large.append((node, size))
+            # A data set lies where it is.
+            size -= sum(_bytes(value.type, sizes) for value in node.inputs if value.role == "data")
+            if size > _LOOKED_AT:
+                large.append((node, size))
     return total, large
 
 
@@ -138,9 +142,9 @@ def _kept(network: Network) -> Iterator[tuple[str, str, tuple[object, ...]]]:
         yield name, state.layer, state.value.shape
 
 
-def _bytes(value: Value, sizes: Mapping[str, int]) -> int:
-    shape: tuple[int, ...] = resolve(value.shape, sizes)
-    return math.prod(shape) * element(value.type.dtype).bytes
+def _bytes(of_value: TensorType, sizes: Mapping[str, int]) -> int:
+    shape: tuple[int, ...] = resolve(of_value.shape, sizes)
+    return math.prod(shape) * element(of_value.dtype).bytes
 
 
 def _too_large(network: Network, layer: str, what: str, left: int) -> ShapeError:

@@ -6,21 +6,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from nnctl.components.base import ElementwiseActivation, Initializer, Layer, Regularizer
 from nnctl.components.builder import Resuming, UnitView
 from nnctl.components.registry import owner
-from nnctl.errors import FormulaError, ShapeError
+from nnctl.errors import FormulaError, ShapeError, UsageError
 from nnctl.graph import interface
 from nnctl.graph.arrays import LayerState, Parameter
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.formulas import formula_of, op_of
-from nnctl.graph.ir import Graph, Node, Role, Value
+from nnctl.graph.ir import Graph, Node, Role, Value, form_of
 from nnctl.graph.tensor import Tensor
 from nnctl.ops import OPS
 from nnctl.ops.shapes import DType, Shape, TensorType
 from nnctl.ops.table import Op
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
+"""Attributes of a node that has none."""
 
 
 class GraphBuilder:
@@ -59,7 +63,8 @@ class GraphBuilder:
         self.seed: Tensor | None = None
         self.step: Tensor | None = None
         self._names: dict[str, int] = {}
-        self._scope: list[str] = []
+        self.layer = ""
+        """The path of the layer being built, "" outside of layers."""
         self._streams = 0
         self.frozen = False
         self._differentiable: set[Value] | None = None
@@ -86,28 +91,20 @@ class GraphBuilder:
 
     # -- names ---------------------------------------------------------------
 
-    @property
-    def layer(self) -> str:
-        """The path of the layer being built, "" outside of layers."""
-        return ".".join(self._scope)
-
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Names inside are `<outer>.<name>.…`."""
-        self._scope.append(name)
-        try:
+        with self.on_behalf_of(f"{self.layer}.{name}" if self.layer else name):
             yield
-        finally:
-            self._scope.pop()
 
     @contextmanager
     def on_behalf_of(self, layer: str) -> Iterator[None]:
         """Nodes inside belong to `layer`, as the gradient of a layer does."""
-        outer, self._scope = self._scope, [layer] if layer else []
+        outer, self.layer = self.layer, layer
         try:
             yield
         finally:
-            self._scope = outer
+            self.layer = outer
 
     def _unique(self, name: str) -> str:
         count = self._names.get(name, 0)
@@ -195,15 +192,15 @@ class GraphBuilder:
         self, op: Op, inputs: Sequence[Tensor], attributes: Mapping[str, Any] | None = None, name: str | None = None
     ) -> tuple[Tensor, ...]:
         """Append a node. Raises ShapeError where the inputs do not fit the op."""
-        known = dict(attributes or {})
+        given = tuple([t.value for t in inputs])
         try:
-            types = op.infer([t.value.type for t in inputs], known)
+            form = form_of(op, tuple([v.type for v in given]), attributes or _NONE)
         except ValueError as error:
             raise ShapeError(str(error)) from error
         layer = self.layer
         base = name if name is not None else (f"{layer}.{op.name}" if layer else op.name)
-        outputs = tuple([Value(self._unique(base), t) for t in types])
-        self.nodes.append(Node(op, tuple([t.value for t in inputs]), outputs, known, layer, sound=True))
+        outputs = tuple([Value(self._unique(base), t) for t in form.outputs])
+        self.nodes.append(Node(op, given, outputs, form.attributes, layer, form=form))
         return tuple([Tensor(self, v) for v in outputs])
 
     def apply(self, op: str, *inputs: Any, **attributes: Any) -> Tensor:
@@ -220,8 +217,10 @@ class GraphBuilder:
     def elementwise(self, component: Any, *inputs: Any) -> Tensor:
         """One node from a component's `body` and `derivative`."""
         name = self._activation_name(component, inputs)
-        with _saying_whose():
+        try:
             return self.emit(op_of(component, len(inputs)), [self._tensor(t) for t in inputs], name=name)[0]
+        except FormulaError as error:
+            raise _with_owner(error) from error
 
     def formula(self, name: str, function: Callable[..., Any], *inputs: Any, settled: Sequence[int] = ()) -> Any:
         """One node from `function(xp, *inputs)`; numbers among the inputs become constants of it.
@@ -230,8 +229,10 @@ class GraphBuilder:
         Gives a tuple of tensors where the function does, and None where it comes to the constant 0.
         """
         numbers = [None if isinstance(v, Tensor) else float(v) for v in inputs]
-        with _saying_whose():
+        try:
             formula = formula_of(name, function, numbers, settled)
+        except FormulaError as error:
+            raise _with_owner(error) from error
         if formula.op is None:
             return None if formula.result is None else inputs[formula.result]
         outputs = self.emit(formula.op, [inputs[i] for i in formula.used])
@@ -334,10 +335,6 @@ class GraphBuilder:
         )
 
 
-@contextmanager
-def _saying_whose() -> Iterator[None]:
-    """A block in which what is wrong with a formula is told with the component, and the plugin, that it is of."""
-    try:
-        yield
-    except FormulaError as error:
-        raise error.of(owner(error.module, error.body)) from error
+def _with_owner(error: FormulaError) -> UsageError:
+    """The fault of a formula, told with the component, and the plugin, that it is of."""
+    return error.of(owner(error.module, error.body))

@@ -26,24 +26,24 @@ def differentiate(builder: GraphBuilder, objective: Tensor, wrt: Sequence[Tensor
     gradients: dict[Value, Tensor] = {}
     if objective.value in path:
         gradients[objective.value] = builder.apply("size", shape=())
-    with builder.differentiating(path):
+    with builder.differentiating(path), builder.on_behalf_of(builder.layer):
         for node in reversed(nodes):
             of_outputs = [gradients.get(o) for o in node.outputs]
-            if all(g is None for g in of_outputs):
+            if of_outputs.count(None) == len(of_outputs):
                 continue
-            with builder.on_behalf_of(node.layer):
-                of_inputs = node.op.gradients(
-                    builder,
-                    of_outputs,
-                    [builder.tensor(o) for o in node.outputs],
-                    [builder.tensor(i) for i in node.inputs],
-                    node.attributes,
-                )
-                for value, gradient in zip(node.inputs, of_inputs, strict=True):
-                    if gradient is None or value not in path:
-                        continue
-                    earlier = gradients.get(value)
-                    gradients[value] = gradient if earlier is None else earlier + gradient
+            builder.layer = node.layer
+            of_inputs = node.op.gradients(
+                builder,
+                of_outputs,
+                [builder.tensor(o) for o in node.outputs],
+                [builder.tensor(i) for i in node.inputs],
+                node.attributes,
+            )
+            for value, gradient in zip(node.inputs, of_inputs, strict=True):
+                if gradient is None or value not in path:
+                    continue
+                earlier = gradients.get(value)
+                gradients[value] = gradient if earlier is None else earlier + gradient
     _name(gradients)
     return [gradients.get(t.value) for t in wrt]
 

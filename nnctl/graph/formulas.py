@@ -32,6 +32,8 @@ class Formula:
 
 _formulas: dict[Any, Formula] = {}
 _of_components: dict[Any, ElementwiseOp] = {}
+_components: dict[int, tuple[Component, str]] = {}
+"""Keys of components, by their identity while they are kept here: they never change."""
 
 
 def formula_of(
@@ -45,7 +47,8 @@ def formula_of(
     if content is None:
         return _made(name, function, inputs, settled)
     # A text, for numbers that are equal need not be the same: -0.0 and 0.0.
-    key = name, content, repr(inputs), tuple(settled)
+    numbers = len(inputs) if inputs.count(None) == len(inputs) else repr(inputs)
+    key = name, content, numbers, tuple(settled)
     known = _formulas.get(key)
     if known is None:
         _make_room(_formulas)
@@ -120,6 +123,8 @@ def key_of(function: Callable[..., Any]) -> _Key | None:
         return _together(function.__func__, function.__self__)
     if not isinstance(function, FunctionType):
         return None
+    if not (function.__closure__ or function.__defaults__ or function.__kwdefaults__):
+        return function.__code__, function.__module__
     try:
         outer = tuple(cell.cell_contents for cell in function.__closure__ or ())
     except ValueError:  # a variable that has no value yet
@@ -133,15 +138,24 @@ def _together(*values: object) -> _Key | None:
     return None if None in keys else keys
 
 
+def _key_of_component(component: Component) -> _Key | None:
+    known = _components.get(id(component))
+    if known is not None and known[0] is component:
+        return known
+    try:
+        hash(component)
+    except TypeError:
+        return None
+    _make_room(_components)
+    key = _components[id(component)] = component, repr(component)
+    return key
+
+
 def _key_of_value(value: object) -> _Key | None:
     if value is None or isinstance(value, bool | int | float | str):
         return type(value), repr(value)
     if isinstance(value, Component):
-        try:
-            hash(value)
-        except TypeError:
-            return None
-        return value, repr(value)
+        return _key_of_component(value)
     if isinstance(value, tuple):
         return _together(*value)
     return key_of(value) if callable(value) else None

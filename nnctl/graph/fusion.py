@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp, from_expression
 from nnctl.ops.expression import Expression, Recorder
+from nnctl.ops.table import Op
 
 Part: TypeAlias = tuple[Expression, tuple[int, ...]]
 """An expression, and the numbers of the values that it is given."""
@@ -24,18 +25,18 @@ def fuse_elementwise(graph: Graph) -> Graph:
     """
     readers = graph.readers
     results = set(graph.results)
-    guard = _guard_position(graph)
-    position = {node: i for i, node in enumerate(graph.nodes)}
+    behind: set[Node] = set()
+    """Nodes after the guard."""
+    if graph.guard is not None:
+        behind.update(graph.nodes[_guard_position(graph) + 1 :])
     into: dict[Node, Node] = {}
     for node in graph.nodes:
         if not isinstance(node.op, ElementwiseOp) or not results.isdisjoint(node.outputs):
             continue
-        reading = {r for v in node.outputs for r in readers.get(v, ())}
-        if len(reading) != 1:
+        reader = _only_reader(node, readers)
+        if reader is None or not isinstance(reader.op, ElementwiseOp):
             continue
-        (reader,) = reading
-        same_side = (position[node] <= guard) == (position[reader] <= guard)
-        if isinstance(reader.op, ElementwiseOp) and same_side and reader.outputs[0].shape == node.outputs[0].shape:
+        if reader.outputs[0].shape == node.outputs[0].shape and (node in behind) == (reader in behind):
             into[node] = reader
     if not into:
         return graph
@@ -47,6 +48,14 @@ def fuse_elementwise(graph: Graph) -> Graph:
         members.setdefault(last, []).append(node)
     nodes = [fused(members[node]) for node in graph.nodes if node not in into]
     return graph.rebuilt(nodes)
+
+
+def _only_reader(node: Node, readers: Mapping[Value, Sequence[Node]]) -> Node | None:
+    """The only node that reads what a node makes; None where there is none, or another."""
+    reading = [r for v in node.outputs for r in readers.get(v, ())]
+    if not reading or any(r is not reading[0] for r in reading):
+        return None
+    return reading[0]
 
 
 def _guard_position(graph: Graph) -> int:
@@ -63,18 +72,27 @@ def fused(nodes: Sequence[Node]) -> Node:
     if len(nodes) == 1:
         return root
     inner = {v for node in nodes[:-1] for v in node.outputs}
-    inputs = tuple(dict.fromkeys(v for node in nodes for v in node.inputs if v not in inner))
+    inputs = tuple(dict.fromkeys([v for node in nodes for v in node.inputs if v not in inner]))
     numbers: dict[Value, int] = {v: i for i, v in enumerate(inputs)}
-    parts: list[Part] = []
+    parts: list[tuple[Op, tuple[int, ...]]] = []
     for node in nodes:
-        if not isinstance(node.op, ElementwiseOp):
-            raise TypeError(f"{node.op.name} is not elementwise")
-        parts.append((node.op.expression, tuple(numbers[v] for v in node.inputs)))
+        parts.append((node.op, tuple([numbers[v] for v in node.inputs])))
         for v in node.outputs:
             numbers[v] = len(numbers)
-    expression = composed(len(inputs), tuple(parts), tuple(numbers[v] for v in root.outputs))
-    name = "+".join(node.op.name for node in nodes)
-    return Node(from_expression(name, expression), inputs, root.outputs, {}, root.layer)
+    op = _fused_op(len(inputs), tuple(parts), tuple([numbers[v] for v in root.outputs]))
+    return Node(op, inputs, root.outputs, {}, root.layer)
+
+
+@lru_cache(maxsize=4096)
+def _fused_op(arity: int, ops: tuple[tuple[Op, tuple[int, ...]], ...], results: tuple[int, ...]) -> ElementwiseOp:
+    """The op of several. By their identity: equal layers have the same. Numbers are those of `composed`."""
+    parts: list[Part] = []
+    for op, given in ops:
+        if not isinstance(op, ElementwiseOp):
+            raise TypeError(f"{op.name} is not elementwise")
+        parts.append((op.expression, given))
+    expression = composed(arity, tuple(parts), results)
+    return from_expression("+".join(op.name for op, _ in ops), expression)
 
 
 @lru_cache(maxsize=4096)

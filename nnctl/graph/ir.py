@@ -7,6 +7,7 @@ one, and nothing is written in place until lowering decides so.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
@@ -14,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from nnctl.late import dataclass
-from nnctl.ops.shapes import BATCH, Symbol, TensorType, show
+from nnctl.ops.shapes import TensorType, show
 from nnctl.ops.table import Op
 
 Role: TypeAlias = Literal["parameter", "optimizer state", "state", "statistic", "data", "seed", "feed", "computed"]
@@ -40,11 +41,44 @@ class Value:
         self.type = type
         self.role: Role = role
         self.shape: tuple[Any, ...] = type.shape
-        first = self.shape[0] if self.shape else None
-        self.batched = isinstance(first, Symbol) and first.name == BATCH.name
+        self.batched = type.batched
 
     def __repr__(self) -> str:
         return f"{self.name} {self.type.dtype}{show(self.type.shape)}"
+
+
+class Form:
+    """The common part of nodes that differ in their values and layers alone: equal layers have it in common.
+
+    inputs, outputs: types. Compared by identity: what is found out of a node by its form is found out once for all
+    layers that are alike, and again where two forms that are equal are not one object.
+    """
+
+    __slots__ = ("attributes", "inputs", "op", "outputs")
+
+    def __init__(self, op: Op, inputs: tuple[TensorType, ...], attributes: Mapping[str, Any]) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.attributes = attributes
+        self.outputs = op.infer(inputs, attributes)
+
+
+_MOST_FORMS = 1 << 14
+"""Forms that are known, at most."""
+_forms: dict[Any, Form] = {}
+
+
+def form_of(op: Op, inputs: tuple[TensorType, ...], attributes: Mapping[str, Any]) -> Form:
+    """The form of nodes. Raises ValueError with words on what does not fit."""
+    # Numbers that are equal need not be the same: -0.0 and 0.0, 1 and True.
+    given = [(name, type(x), repr(x) if type(x) is float else x) for name, x in attributes.items()]
+    key = op, inputs, tuple(given)
+    known = _forms.get(key)
+    if known is None:
+        if len(_forms) >= _MOST_FORMS:
+            _forms.clear()
+        known = _forms[key] = Form(op, inputs, attributes)
+    return known
 
 
 class Node:
@@ -54,7 +88,7 @@ class Node:
     """
 
     # Thousands of layers have ten thousands of nodes, and passes read all of them again and again.
-    __slots__ = ("attributes", "inputs", "layer", "op", "outputs", "sound")
+    __slots__ = ("_form", "attributes", "inputs", "layer", "op", "outputs", "sound")
 
     def __init__(
         self,
@@ -64,30 +98,42 @@ class Node:
         attributes: Mapping[str, Any] = MappingProxyType({}),
         layer: str = "",
         *,
-        sound: bool = False,
+        form: Form | None = None,
     ) -> None:
+        """See the class. form: where the outputs' types were made by it."""
         self.op = op
         self.inputs = inputs
         self.outputs = outputs
         self.attributes = attributes
         self.layer = layer
-        self.sound = sound
+        self.sound = form is not None
+        self._form = form
+
+    @property
+    def form(self) -> Form:
+        """The part that it shares with nodes of equal layers. Raises ValueError where the inputs do not fit the op."""
+        form = self._form
+        if form is None:
+            form = self._form = form_of(self.op, tuple([v.type for v in self.inputs]), self.attributes)
+        return form
 
     def defect(self) -> str | None:
         """The fault of the node in itself, in words; None for a sound one, which is then known to be so."""
         if self.sound:
             return None
         try:
-            inferred = self.op.infer([v.type for v in self.inputs], self.attributes)
+            inferred = self.form.outputs
         except ValueError as error:
             return f"{self.op.name} of {self.inputs}: {error}"
-        if inferred != tuple(v.type for v in self.outputs):
-            return f"{self.op.name} of {self.inputs} gives {inferred}, the graph says {self.outputs}"
-        for value in self.outputs:
+        outputs = self.outputs
+        if inferred != tuple([v.type for v in outputs]):
+            return f"{self.op.name} of {self.inputs} gives {inferred}, the graph says {outputs}"
+        for value in outputs:
             if value.role != "computed":
                 return f"{self.op.name} writes the {value.role} {value!r}"
-            if self.outputs.count(value) > 1:
-                return f"{self.op.name} gives {value!r} twice"
+        if len(outputs) > 1 and len(set(outputs)) < len(outputs):
+            again = next(value for value in outputs if outputs.count(value) > 1)
+            return f"{self.op.name} gives {again!r} twice"
         self.sound = True
         return None
 
@@ -95,7 +141,7 @@ class Node:
         """The same node reading other values."""
         if replaced.keys().isdisjoint(self.inputs):
             return self
-        inputs = tuple(replaced.get(v, v) for v in self.inputs)
+        inputs = tuple([replaced.get(v, v) for v in self.inputs])
         return Node(self.op, inputs, self.outputs, self.attributes, self.layer)
 
 
@@ -136,11 +182,18 @@ class Graph:
     @cached_property
     def readers(self) -> Mapping[Value, Sequence[Node]]:
         """The nodes that read each value, in order."""
-        readers: dict[Value, list[Node]] = {}
+        readers: defaultdict[Value, list[Node]] = defaultdict(list)
         for node in self.nodes:
-            for value in node.inputs if len(node.inputs) < 2 else dict.fromkeys(node.inputs):
-                readers.setdefault(value, []).append(node)
-        return readers
+            for value in node.inputs:
+                found = readers[value]
+                if not found or found[-1] is not node:
+                    found.append(node)
+        return dict(readers)
+
+    @cached_property
+    def derived(self) -> dict[Any, Any]:
+        """Things made of this graph, by their names: it never changes."""
+        return {}
 
     def rebuilt(self, nodes: Iterable[Node], replaced: Mapping[Value, Value] | None = None) -> Graph:
         """This graph with other nodes, and its results renamed by `replaced`; itself where nothing is another."""

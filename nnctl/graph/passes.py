@@ -9,7 +9,7 @@ from nnctl.components.base import ElementwiseCost
 from nnctl.graph.accumulate import accumulate_products
 from nnctl.graph.builder import GraphBuilder
 from nnctl.graph.fusion import fuse_elementwise
-from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.ir import Form, Graph, Node, Value
 from nnctl.graph.pooling import pool_first
 from nnctl.graph.selection import look_rows_up
 from nnctl.graph.simplify import fold_constants, read_scalars
@@ -94,11 +94,17 @@ def merge_equal(graph: Graph) -> Graph:
     replaced: dict[Value, Value] = {}
     known: dict[Any, Node] = {}
     kept: list[Node] = []
+    forms: dict[Form, int] = {}
+    """Numbers of forms; those that compute the same have one."""
+    numbers: dict[Any, int] = {}
     for original in graph.nodes:
         node = original.with_inputs(replaced)
-        attributes = tuple(sorted(node.attributes.items(), key=_name)) if node.attributes else ()
-        key = (node.op.identity, node.inputs, attributes)
-        earlier = known.setdefault(key, node)
+        form = node.form
+        number = forms.get(form)
+        if number is None:
+            attributes = tuple(sorted(node.attributes.items(), key=_name))
+            number = forms[form] = numbers.setdefault((node.op.identity, attributes), len(numbers))
+        earlier = known.setdefault((number, node.inputs), node)
         if earlier is node:
             kept.append(node)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 from nnctl.late import dataclass
@@ -78,6 +78,7 @@ class ElementwiseOp:
         return product(outputs[0].shape) * len(self.expression.lines)
 
 
+@lru_cache(maxsize=4096)
 def from_expression(name: str, expression: Expression) -> ElementwiseOp:
-    """The op that evaluates `expression`: what fusing several elementwise ops gives."""
+    """The op that evaluates `expression`: what fusing several elementwise ops gives. The same one for equal ones."""
     return ElementwiseOp(name, expression.arity, expression)

@@ -36,12 +36,32 @@ ROWS = Symbol("rows")
 """Examples in a data set."""
 
 
-@dataclass(frozen=True)
 class TensorType:
-    """Shape and element type of a value."""
+    """Shape and element type of a value. It never changes, and is compared by value.
 
-    shape: Shape
-    dtype: DType = "real"
+    batched: whether the first axis counts the examples of a step, or several rows of each.
+    """
+
+    # Every step of the way from a net to its plan asks for types, and finds what it knows of them by their hash.
+    __slots__ = ("_hash", "batched", "dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: DType = "real") -> None:
+        self.shape = shape
+        self.dtype: DType = dtype
+        first = shape[0] if shape else None
+        self.batched = isinstance(first, Symbol) and first.name == BATCH.name
+        self._hash = hash((shape, dtype))
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, TensorType) and self.dtype == other.dtype and self.shape == other.shape
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"TensorType(shape={self.shape!r}, dtype={self.dtype!r})"
 
     def __str__(self) -> str:
         return f"{self.dtype}{show(self.shape)}"

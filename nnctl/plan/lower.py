@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 from nnctl.errors import ShapeError
-from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.ir import Form, Graph, Node, Value
 from nnctl.graph.views import VIEWS, view_sources
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import TensorType, resolve, show
@@ -35,13 +35,22 @@ def lower(
     return lowering.plan()
 
 
+class _Work(NamedTuple):
+    """The work of launches of one form. bytes: of all that they read and write."""
+
+    attributes: Mapping[str, Any]
+    flops: int
+    bytes: int
+
+
 class _Lowering:
     def __init__(self, graph: Graph, sizes: Mapping[str, int], precision: Precision, strategy: Strategy) -> None:
         self.graph = graph
         self.sizes = sizes
         self.precision = precision
         self.slots: dict[Value, Slot] = {}
-        self.resolved: dict[Value, tuple[TensorType, int]] = {}
+        self.resolved: dict[TensorType, tuple[TensorType, int]] = {}
+        self.works: dict[Form, _Work] = {}
         self.source = view_sources(graph)
         launched = [n for n in graph.nodes if n.op.name not in VIEWS]
         constant = set(constant_nodes(graph))
@@ -54,6 +63,8 @@ class _Lowering:
         self.constants = {v: str(i) for i, v in enumerate(v for n in self.setup for v in n.outputs)}
         self.inline_keys = {v: str(i) for i, v in enumerate(self.inlined)}
         self.position = {v: i for i, n in enumerate(self.nodes) for v in n.outputs}
+        self.rank = {v: i for i, v in enumerate(self.position)}
+        """Numbers of values in the order in which they are made."""
         self.guarded = self._guarded()
         self.reads = [self._reads(node) for node in self.nodes]
         self.read = {v: i for i, values in enumerate(self.reads) for v in values}
@@ -63,7 +74,7 @@ class _Lowering:
         self.offsets, self.arena_bytes = self._arena()
 
     def plan(self) -> Plan:
-        launches = tuple(self._launch(s) for s in self.scheduled)
+        launches = tuple([self._launch(s) for s in self.scheduled])
         guard = self.graph.guard
         copies = tuple(
             (self._slot(new), self._slot(old))
@@ -89,8 +100,11 @@ class _Lowering:
 
     def _reads(self, node: Node) -> set[Value]:
         """The stored values that a launch reads, through views and inlined nodes."""
+        inputs = node.inputs
+        if self.source.keys().isdisjoint(inputs) and self.inlined.keys().isdisjoint(inputs):
+            return set(inputs)
         found: set[Value] = set()
-        for value in map(self._root, node.inputs):
+        for value in map(self._root, inputs):
             found |= self._reads(self.inlined[value]) if value in self.inlined else {value}
         return found
 
@@ -135,16 +149,19 @@ class _Lowering:
         lifetimes: dict[Value, tuple[int, int]] = {}
         sizes: dict[Value, int] = {}
         heirs = self._heirs()
+        phases = [scheduled.phase for scheduled in self.scheduled]
+        # After the last launch is a phase of its own.
+        phases.append(phases[-1] + 1 if phases else 0)
         for value, written in self.position.items():
             if value in self.in_place:
                 continue
-            first, last = self._phase(written), self._phase(self.last_read.get(value, written))
+            last = phases[self.last_read.get(value, written)]
             owner = heirs.get(value)
             if owner is None:
-                lifetimes[value] = first, last
-                sizes[value] = self._resolved(value)[1]
-            else:
-                lifetimes[owner] = lifetimes[owner][0], max(lifetimes[owner][1], last)
+                lifetimes[value] = phases[written], last
+                sizes[value] = self._resolved(value.type)[1]
+            elif last > lifetimes[owner][1]:
+                lifetimes[owner] = lifetimes[owner][0], last
         if sum(sizes.values()) > _ADDRESSABLE:
             largest = max(sizes, key=lambda value: sizes[value])
             raise ShapeError(
@@ -161,44 +178,44 @@ class _Lowering:
         Both are of one size, so that each thread has the same bytes of both.
         """
         found: dict[Value, Value] = {}
-        for _, group in groupby(enumerate(self.scheduled), lambda one: one[1].phase):
+        for _, group in groupby(zip(self.scheduled, self.reads), lambda one: one[0].phase):
             phase = list(group)
-            if len(phase) == 1:
-                continue
-            crossed: set[Value] = set()
-            for place, scheduled in phase:
-                crossed.update(self.reads[place] - scheduled.apart, set(scheduled.node.outputs) - scheduled.apart)
-            left: dict[int, list[Value]] = {}
-            """Owners of memory that no launch behind needs, by its bytes."""
-            for place, scheduled in phase:
-                if not scheduled.apart:
-                    continue
-                made = [v for v in scheduled.node.outputs if v not in crossed and v not in self.in_place]
-                for value in made:
-                    owners = left.get(self._resolved(value)[1])
-                    if owners:
-                        found[value] = owners.pop()
-                done = {v for v in (*self.reads[place], *made) if self.last_read.get(v, place) == place} - crossed
-                for value in sorted(done & self.position.keys(), key=self.position.__getitem__):
-                    left.setdefault(self._resolved(value)[1], []).append(found.get(value, value))
+            if len(phase) > 1:
+                self._inherit(phase, found)
         return found
 
-    def _phase(self, position: int) -> int:
-        """Phase of a launch; after the last one, a phase of its own."""
-        if position < len(self.scheduled):
-            return self.scheduled[position].phase
-        return self.scheduled[-1].phase + 1 if self.scheduled else 0
+    def _inherit(self, phase: Sequence[tuple[Scheduled, set[Value]]], found: dict[Value, Value]) -> None:
+        """Add the heirs of a phase, whose launches are given with what they read, to those found."""
+        crossed: set[Value] = set()
+        for scheduled, reads in phase:
+            apart = scheduled.apart
+            crossed.update(reads - apart, [v for v in scheduled.node.outputs if v not in apart])
+        left: dict[int, list[Value]] = {}
+        """Owners of memory that no launch behind needs, by its bytes."""
+        position, last_read = self.position, self.last_read
+        for scheduled, reads in phase:
+            if not scheduled.apart:
+                continue
+            outputs = scheduled.node.outputs
+            made = [v for v in outputs if v not in crossed and v not in self.in_place]
+            for value in made:
+                owners = left.get(self._resolved(value.type)[1])
+                if owners:
+                    found[value] = owners.pop()
+            place = position[outputs[0]]
+            done = [v for v in reads if v in position and v not in crossed and last_read[v] == place]
+            done.sort(key=self.rank.__getitem__)
+            done += [v for v in made if v not in last_read]
+            for value in done:
+                left.setdefault(self._resolved(value.type)[1], []).append(found.get(value, value))
 
-    def _bytes(self, tensor: TensorType) -> int:
-        """Of a value whose shape has no symbols."""
-        return math.prod(cast("tuple[int, ...]", tensor.shape)) * element(tensor.dtype, self.precision).bytes
-
-    def _resolved(self, value: Value) -> tuple[TensorType, int]:
-        """The type of a value with numbers for symbols, and its bytes."""
-        known = self.resolved.get(value)
+    def _resolved(self, type: TensorType) -> tuple[TensorType, int]:
+        """A type with numbers for symbols, and the bytes of its values."""
+        known = self.resolved.get(type)
         if known is None:
-            tensor = TensorType(resolve(value.shape, self.sizes), value.type.dtype)
-            known = self.resolved[value] = tensor, self._bytes(tensor)
+            shape: tuple[int, ...] = resolve(type.shape, self.sizes)
+            size = math.prod(shape) * element(type.dtype, self.precision).bytes
+            known = self.resolved[type] = TensorType(shape, type.dtype), size
         return known
 
     def _slot(self, value: Value) -> Slot:
@@ -208,9 +225,8 @@ class _Lowering:
         return known
 
     def _made_slot(self, value: Value) -> Slot:
-        shape = cast("tuple[int, ...]", self._resolved(value)[0].shape)
-        dtype = value.type.dtype
-        batched = value.batched
+        shape = cast("tuple[int, ...]", self._resolved(value.type)[0].shape)
+        dtype, batched = value.type.dtype, value.batched
         root = self._root(value)
         home = self.in_place.get(root, root)
         if home.role == "feed":
@@ -224,18 +240,29 @@ class _Lowering:
         return Slot(value.name, "constant", shape, dtype, self.constants[root], 0, batched)
 
     def _launch(self, scheduled: Scheduled) -> Launch:
-        node, resolved = scheduled.node, self.resolved
-        # All types are resolved by then: slots are made of them.
-        inputs = tuple([self._slot(v) for v in node.inputs])
-        outputs = tuple([self._slot(v) for v in node.outputs])
+        node = scheduled.node
+        form = node.form
+        work = self.works.get(form)
+        if work is None:
+            work = self.works[form] = self._work(node)
+        slots = self.slots
+        inputs = tuple([slots.get(v) or self._slot(v) for v in node.inputs])
+        outputs = tuple([slots.get(v) or self._slot(v) for v in node.outputs])
+        moved = work.bytes
+        for value in node.inputs:
+            if value.role == "data":
+                # A gather reads as many rows of its table as it writes.
+                rows = TensorType(outputs[0].shape, value.type.dtype)
+                moved += self._resolved(rows)[1] - self._resolved(value.type)[1]
+        return scheduled.launch(inputs, outputs, work.attributes, work.flops, moved)
+
+    def _work(self, node: Node) -> _Work:
+        """The numbers of launches of a node's form."""
+        inputs = [self._resolved(v.type) for v in node.inputs]
+        outputs = [self._resolved(v.type) for v in node.outputs]
         attributes = {k: resolve(v, self.sizes) for k, v in node.attributes.items()}
-        results = [resolved[v][0] for v in node.outputs]
-        types = [resolved[v][0] for v in node.inputs]
-        moved = sum([resolved[v][1] for v in (*node.outputs, *node.inputs) if v.role != "data"])
-        # A gather reads as many rows of its table as it writes.
-        moved += sum([self._bytes(TensorType(results[0].shape, v.type.dtype)) for v in node.inputs if v.role == "data"])
-        flops = int(node.op.flops(types, results, attributes))
-        return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved, scheduled.phase)
+        flops = int(node.op.flops([t for t, _ in inputs], [t for t, _ in outputs], attributes))
+        return _Work(attributes, flops, sum(size for _, size in (*inputs, *outputs)))
 
 
 def constant_nodes(graph: Graph) -> list[Node]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
+from nnctl.graph.ir import Form
 from nnctl.late import dataclass
 from nnctl.ops.shapes import BATCH, DType
 from nnctl.ops.table import Op
@@ -17,8 +18,7 @@ step; constant: computed once when the plan is loaded; arena: scratch of one ste
 inline: computed where it is read."""
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """The memory of a value.
 
     key: the name in storage or among the feeds, a number among constants and inline values,
@@ -40,7 +40,8 @@ class Slot:
 class Launch:
     """One op on slots, all symbols in its attributes resolved.
 
-    flops and bytes: of one execution. phase: see `Scheduled`.
+    flops and bytes: of one execution. phase: see `Scheduled`. form: that of its node, which launches of a plan share
+    that differ in the memory of their slots, and in their layers, alone; None where it is not known.
     """
 
     op: Op
@@ -51,6 +52,7 @@ class Launch:
     flops: int = 0
     bytes: int = 0
     phase: int = 0
+    form: Form | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

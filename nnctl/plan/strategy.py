@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.late import dataclass
+from nnctl.plan.plan import Launch, Slot
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,13 @@ class Scheduled:
     phase: int
     apart: frozenset[Value] = frozenset()
 
+    def launch(
+        self, inputs: tuple[Slot, ...], outputs: tuple[Slot, ...], attributes: Mapping[str, Any], flops: int, moved: int
+    ) -> Launch:
+        """The launch of the node, as the backend's plans have it. moved: bytes."""
+        node = self.node
+        return Launch(node.op, inputs, outputs, attributes, node.layer, flops, moved, self.phase, node.form)
+
 
 class Strategy(Protocol):
     """The choices of a backend."""
@@ -28,7 +36,7 @@ class Strategy(Protocol):
     def inlined(self, graph: Graph) -> set[Node]:
         """Nodes that are computed where they are read, element by element, and have no memory."""
 
-    def schedule(self, graph: Graph, nodes: Sequence[Node]) -> list[Scheduled]:
+    def schedule(self, graph: Graph, nodes: Sequence[Node]) -> Sequence[Scheduled]:
         """The launches in order of execution, phases ascending.
 
         Two values share memory only if no phase needs both, or threads treat both apart there and no launch needs both.

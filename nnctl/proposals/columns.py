@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nnctl.data.tables import dates, numerals
 from nnctl.data.tables.cells import Cells
 from nnctl.data.tables.kinds import different
-from nnctl.data.words import cut
+from nnctl.data.words import cut, some
 from nnctl.late import dataclass
 
 MOSTLY_DIFFERENT = 0.5
@@ -157,6 +157,8 @@ def _of_texts(cells: Cells) -> Decided:
             others = " or ".join(written[1:])
             doubt = f"column {cut(cells.name)!r}: dates are read as {written[0]}; or are they {others}?"
             return _date(cells, written[0], doubt if others else "")
+        if several := dates.several_notations(texts.to_pylist()):
+            return _left_out(f"dates written in several ways, as {some(several)}: write all of them in one")
     words = pc.mean(pc.add(pc.count_substring(pc.utf8_trim_whitespace(texts), " "), 1)).as_py()
     if count > FEW and count > MOSTLY_DIFFERENT * rows:
         if words >= _WORDS_OF_TEXT:

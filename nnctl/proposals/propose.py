@@ -14,10 +14,10 @@ from nnctl.proposals.proposal import Called, Proposal
 _IDX = ("ubyte", "ubyte.gz", ".idx", ".idx.gz", ".idx3", ".idx3.gz")
 
 
-def propose(given: Path, target: str | None, folder: Path) -> Proposal:
+def propose(given: Path, target: str | None, folder: Path, sheet: str | None = None) -> Proposal:
     """The proposal for data. target: of a table the column, of arrays the name or the file of the targets.
 
-    folder: where the spec will lie. Raises DataError, UsageError.
+    folder: where the spec will lie. sheet: of a workbook. Raises DataError, UsageError.
     """
     if not os.path.lexists(given.expanduser()):
         raise DataError(f"there is no file or folder {given}{_nearby(given)}")
@@ -27,6 +27,8 @@ def propose(given: Path, target: str | None, folder: Path) -> Proposal:
         return _name_from(folder, file)
 
     name = path.name.lower()
+    if sheet is not None and (path.is_dir() or not name.endswith(SHEETS)):
+        raise UsageError(f"--sheet is of a workbook ({', '.join(SHEETS)}), and {given} is none\n  leave it out")
     if path.is_dir():
         return _of_folder(path, called, target)
     if path.stat().st_size == 0:
@@ -50,7 +52,7 @@ def propose(given: Path, target: str | None, folder: Path) -> Proposal:
     if name.endswith((*TEXT, *RECORDS, *COLUMNAR, *SHEETS)):
         from nnctl.proposals.tables import of_table
 
-        return of_table(path, called, target)
+        return of_table(path, called, target, sheet)
     raise DataError(
         f"{path}: its name does not say what it is\n  expected a folder of pictures, a table "
         "(.csv, .tsv, .jsonl, .parquet, .feather, .xlsx and more), .npz, .npy, an idx file (…ubyte) or .txt"

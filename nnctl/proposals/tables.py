@@ -43,16 +43,22 @@ _OWNERS = frozenset(
 )
 _OWNING = _OWNERS | {"id", "key", "number", "nr", "no"}
 _LEAST_OWNERS = 20
+_TOTALS = frozenset(["total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "somme"])
 _MOST_SAID = 20
 _NEARLY_ALL = 0.9
 _MOST_MARKS = 3
 """Different words in a column of numbers that are taken for marks of missing cells."""
 
 
-def of_table(path: Path, called: Called, target: str | None) -> Proposal:
-    """A proposal for a table. target: the column to predict, by its name if None. Raises DataError, UsageError."""
+def of_table(path: Path, called: Called, target: str | None, sheet: str | None = None) -> Proposal:
+    """A proposal for a table. target: the column to predict, by its name if None. sheet: of a workbook.
+
+    Raises DataError, UsageError.
+    """
     data: dict[str, object] = {"type": "table", "path": called(path)}
-    layout, fields = layout_of(path) if path.name.lower().endswith(TEXT) else (Layout(), {})
+    layout, fields = layout_of(path) if path.name.lower().endswith(TEXT) else (Layout(sheet=sheet), {})
+    if sheet is not None:
+        fields["sheet"] = sheet
     table = open_table(path, layout, None)
     if marks := _marks_of(table):
         layout = replace(layout, missing=(*MISSING, *marks))
@@ -88,8 +94,11 @@ def of_table(path: Path, called: Called, target: str | None) -> Proposal:
     )
     data |= held_out | about.fields
     layers = nets.dense(rows, sum(column.inputs for column in used.values()), about.answer)
-    advice = [*doubts, *_left_out(columns), *(c.doubt for c in columns.values() if c.doubt), *about.advice]
-    return Proposal(nets.whole(data, layers, about.answer, schedule), _heading(table, columns, why, name), advice)
+    doubts += [*_totals_in(table), *_left_out(columns), *(c.doubt for c in columns.values() if c.doubt)]
+    doubts += about.advice
+    return Proposal(
+        nets.whole(data, layers, about.answer, schedule), _heading(table, columns, why, name), [*doubts, *about.advice]
+    )
 
 
 def _decided(table: Table, name: str, target: str) -> Decided:
@@ -119,6 +128,18 @@ def _owner_of(table: Table, target: str) -> str | None:
         if not gaps_in(cells) and _LEAST_OWNERS <= count_of(cells) <= 0.8 * len(table):
             return name
     return None
+
+
+def _totals_in(table: Table) -> list[str]:
+    """A sentence where the last row that holds anything begins with a word for totals, as no other does."""
+    cells = table.cells(next(iter(table.columns)))
+    if not cells.is_text:
+        return []
+    codes, texts = cells.codes()
+    last = int(codes[np.flatnonzero(codes >= 0)[-1]]) if (codes >= 0).any() else -1
+    if last < 0 or texts[last].strip().rstrip(":").lower() not in _TOTALS or (codes == last).sum() != 1:
+        return []
+    return [f"the last row begins with {cut(texts[last])!r}: if it holds totals of the others, remove it"]
 
 
 def _taken_for_missing(path: Path, layout: Layout, target: Cells) -> list[str]:

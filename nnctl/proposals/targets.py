@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -88,8 +88,12 @@ def describe(cells: Cells) -> Target:
             "  give it rows of another one, or choose another column by --target"
         )
     if cells.is_text and (readings := numerals.notations(different(cells))):
-        fields = {"type": "number", **readings[0].said}
-        return _amounts(fields, f"written as {cut(different(cells)[0].as_py())!r}", gaps)
+        example = repr(cut(different(cells)[0].as_py()))
+        others = " or ".join(f"{{{reading.fields}}}" for reading in readings[1:])
+        doubt = f"the target {name!r}: {example} is read by {{{readings[0].fields}}}; or is it {others}?"
+        return _amounts(
+            {"type": "number", **readings[0].said}, f"written as {example}", gaps, [doubt] if others else []
+        )
     if not cells.is_text and not (pa.types.is_boolean(values.type) or are_classes(cells.numbers())):
         if not np.isfinite(cells.numbers()[~np.isnan(cells.numbers())]).all():
             raise DataError(f"{cells.place.name}: the target {name!r} has infinite numbers\n  remove these rows")
@@ -104,8 +108,8 @@ def says_again(cells: Cells, target: Cells) -> str:
     if len(rows) < _LEAST_ROWS:
         return ""
     one, other = cells.take(rows), target.take(rows)
-    if one.is_number and other.is_number:
-        a, b = one.numbers(), other.numbers()
+    a, b = _numbers_of(one), _numbers_of(other)
+    if a is not None and b is not None:
         if not (np.isfinite(a).all() and np.isfinite(b).all() and a.std() and b.std()):
             return ""
         r = float(np.corrcoef(a, b)[0, 1])
@@ -119,7 +123,15 @@ def says_again(cells: Cells, target: Cells) -> str:
     return "it says the target again: each of its values goes with one of the target's" if pairs == kinds else ""
 
 
-def _amounts(column: Mapping[str, object], why: str, gaps: int) -> Target:
+def _numbers_of(cells: Cells) -> NDArray[np.float64] | None:
+    """The numbers of cells, written in whatever way; None where they are none."""
+    if cells.is_number:
+        return cells.numbers()
+    readings = numerals.notations(different(cells)) if cells.is_text else []
+    return readings[0].numbers(cells) if readings else None
+
+
+def _amounts(column: Mapping[str, object], why: str, gaps: int, advice: Sequence[str] = ()) -> Target:
     fields: dict[str, object] = {
         "target_type": Noted("values", "amounts: one linear unit answers"),
         "target_transforms": Noted(["standardize"], "for the cost; answers and metrics are in the target's own units"),
@@ -129,7 +141,7 @@ def _amounts(column: Mapping[str, object], why: str, gaps: int) -> Target:
         said = Noted({**column, "missing": "drop"}, "; ".join(filter(None, [why, _dropped(gaps)])))
     elif len(column) > 1:
         said = Noted(column, why)
-    return Target(Answer(None), fields, said)
+    return Target(Answer(None), fields, said, list(advice))
 
 
 def _classes(cells: Cells) -> Target:

@@ -15,7 +15,7 @@ from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.compiler.entries import module_of
-from nnctl.backends.cpu.compiler.objects import addresses, object_code
+from nnctl.backends.cpu.compiler.objects import FOR_LOOPS, addresses, object_code
 from nnctl.backends.cpu.compiler.types import BYTE, F32, I64, Number
 
 ELEMENTS: dict[Any, Number] = {np.dtype(np.float32): F32, np.dtype(np.int64): I64, np.dtype(np.uint8): BYTE}
@@ -95,7 +95,7 @@ def _kernel(function: Callable[..., Any], kind: Kind) -> int:
 
 def _address(kind: Kind, names: Mapping[str, Any]) -> int:
     """The address of a kind's code, in which names mean what they mean there."""
-    (address,) = addresses([object_code(module_of(kind.text, kind.types, "tried", names), 3)], ["tried"])
+    (address,) = addresses([object_code(module_of(kind.text, kind.types, "tried", names), FOR_LOOPS)], ["tried"])
     return address
 
 

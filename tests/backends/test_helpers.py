@@ -10,7 +10,7 @@ from nnctl.backends.cpu import compilation
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.compiler.helpers import Helper, HelperGoneError
-from nnctl.backends.cpu.compiler.objects import object_code
+from nnctl.backends.cpu.compiler.objects import FOR_LOOPS, object_code
 from nnctl.backends.cpu.compiler.types import F32
 
 pytestmark = pytest.mark.compile
@@ -20,11 +20,11 @@ TEXTS = [f"define i64 @next(i64 %x) {{\n  %y = add i64 %x, {n}\n  ret i64 %y\n}}
 
 @pytest.fixture
 def kinds(tmp_path, monkeypatch) -> list[Kind]:
-    """Kinds that this process has not seen; helpers for each two, whatever cores there are."""
+    """Kinds that this process has not seen; a helper for two, whatever cores there are."""
     compilation.walker()
     monkeypatch.setenv("NNCTL_CACHE", str(tmp_path))
     monkeypatch.setattr(compilation, "_loaded", {})
-    monkeypatch.setattr(compilation, "_KINDS_A_HELPER", 2)
+    monkeypatch.setattr(compilation, "_WORK_A_HELPER", 800)
     monkeypatch.setattr(compilation, "cores", lambda: 2)
     return [Kind((f"p0[0] = p0[0] + F({n}.5)",), ((F32, 1),)) for n in range(4)]
 
@@ -32,7 +32,7 @@ def kinds(tmp_path, monkeypatch) -> list[Kind]:
 def test_a_helper_makes_the_same_code():
     with Helper() as helper:
         helper.ready()
-        assert [helper.code(text, 3) for text in TEXTS] == [object_code(text, 3) for text in TEXTS]
+        assert [helper.code(text, FOR_LOOPS) for text in TEXTS] == [object_code(text, FOR_LOOPS) for text in TEXTS]
 
 
 def test_a_helper_that_was_killed_says_so():
@@ -41,7 +41,7 @@ def test_a_helper_that_was_killed_says_so():
         helper._process.kill()
         helper._process.wait()
         with pytest.raises(HelperGoneError):
-            helper.code(TEXTS[0], 3)
+            helper.code(TEXTS[0], FOR_LOOPS)
 
 
 def test_a_helper_ends_with_what_it_is_given():
@@ -49,6 +49,39 @@ def test_a_helper_ends_with_what_it_is_given():
     with helper:
         helper.ready()
     assert helper._process.returncode == 0
+
+
+def test_a_helper_that_has_not_begun_is_spared():
+    with Helper() as helper:
+        helper.spare()
+        with pytest.raises(HelperGoneError):
+            helper.ready()
+    assert helper.spared
+
+
+def test_a_helper_that_has_begun_is_left_to_end():
+    with Helper() as helper:
+        helper.ready()
+        helper.spare()
+        assert helper.code(TEXTS[0], FOR_LOOPS) == object_code(TEXTS[0], FOR_LOOPS)
+    assert not helper.spared
+    assert helper._process.returncode == 0
+
+
+def test_nobody_waits_for_a_helper_that_has_nothing_left_to_do(kinds, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "nnctl.compile")
+    made = []
+
+    class Late(Helper):
+        def ready(self):
+            made.append(self)
+            self._process.wait(timeout=60)
+            super().ready()
+
+    monkeypatch.setattr(compilation, "Helper", Late)
+    assert len(set(compiled_step(kinds, "a test").kinds.values())) == len(kinds)
+    assert [helper.spared for helper in made] == [True]
+    assert "has ended early" not in caplog.text
 
 
 def test_kinds_are_compiled_here_and_beside(kinds, monkeypatch):

@@ -50,7 +50,7 @@ def test_every_option_with_a_dynamic_kind_of_value_is_one_that_complete_knows() 
 
 FREE = {"A,B", "A,B,C", "CLASS", "COLUMN", "COMPARISON", "EPS", "FIELD", "HEIGHTxWIDTH", "K", "N", "T", "TEXT", "X"}
 """Metavars of what nobody can complete: numbers, and names that a run has."""
-NAMED = {"--from-study", "--target", "--on"}
+NAMED = {"--from-study", "--on", "--sheet", "--target"}
 """Options whose value is a name that no kind of candidates knows."""
 
 

@@ -40,14 +40,25 @@ def test_nothing_heavy_is_imported(call: str, absent: tuple[str, ...]) -> None:
     assert done.stderr.strip() == "[]"
 
 
-def test_a_quiet_run_does_without_the_screen_and_pydantic(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("command", "options", "absent"),
+    [
+        ("train", [], {"rich", "pydantic"}),
+        ("sweep", ["--grid", "seed=1,2"], {"rich", "pydantic", "numpy"}),
+    ],
+    ids=["train", "sweep"],
+)
+def test_what_is_quiet_does_without_the_screen_and_pydantic(
+    tmp_path, command: str, options: list[str], absent: set[str]
+) -> None:
     spec = "data: {type: csv, path: data.csv, target: y}\nlayers: [{type: dense, units: 1}]\ncost: quadratic\n"
     (tmp_path / "data.csv").write_text("x,y\n" + "".join(f"{i},{i / 2}\n" for i in range(40)), encoding="utf-8")
     (tmp_path / "spec.yaml").write_text(spec, encoding="utf-8")
+    arguments = [command, "spec.yaml", "--quiet", "--set", "backend=numpy", "--out", "run", *options]
     program = (
         "import nnctl.cli as c, sys\n"
-        "code = c.main(['train', 'spec.yaml', '--quiet', '--backend', 'numpy', '--out', 'run'])\n"
-        "print(code, sorted({'rich', 'pydantic'} & set(sys.modules)), file=sys.stderr)"
+        f"code = c.main({arguments})\n"
+        f"print(code, sorted({absent} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stderr.strip() == "0 []"
@@ -115,6 +126,7 @@ def test_worker_processes_begin_ahead_for_what_trains_trials(
     line: str, begins: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[bool] = []
-    monkeypatch.setattr(nursery, "begin", lambda: begun.append(True))
-    ahead.begin(line.split())
-    assert bool(begun) is begins
+    monkeypatch.setattr(nursery, "begin", lambda *, copied: begun.append(copied))
+    ahead.begin(line.split(), own=True)
+    ahead.begin(line.split(), own=False)
+    assert begun == ([True, False] if begins else [])

@@ -56,6 +56,14 @@ WRITTEN = {
     "currency": ('{type: number, thousands: ",", unit: $}', ["$1,234.50", "-$3", "7 $", "12"], [1234.5, -3, 7, 12]),
     "euro": ('{type: number, thousands: ".", unit: €}', ["1.234,56 €", "\u22123 €", "+4"], [1234.56, -3, 4]),
     "percent": ('{type: number, unit: "%"}', ["12 %", "3.5%", "-100 %"], [0.12, 0.035, -1]),
+    "minus behind": ('{type: number, decimal: "."}', ["12.50-", "3 -", "4\u2212", "5"], [-12.5, -3, -4, 5]),
+    "brackets": ('{type: number, thousands: ","}', ["(1,234.50)", "( 3 )", "4"], [-1234.5, -3, 4]),
+    "brackets and currency": (
+        "{type: number, unit: $}",
+        ["($1.5)", "$(2)", "(3 $)", "(4) $", "(5)", "$6-", "7- $", "$ -8", "9"],
+        [-1.5, -2, -3, -4, -5, -6, -7, -8, 9],
+    ),
+    "percent below 0": ('{type: number, unit: "%"}', ["(12 %)", "3.5 %-", "50- %", "1%"], [-0.12, -0.035, -0.5, 0.01]),
 }
 
 
@@ -253,6 +261,8 @@ def test_dates_in_a_notation_of_their_own(table):
 
 ASKED = {
     "another minus": (["\u22124", "7"], r'say x: \{type: number, decimal: "\."\}$'),
+    "minus behind": (["12.50-", "7"], r'say x: \{type: number, decimal: "\."\}$'),
+    "brackets": (["(1.250,00 €)", "7,10 €"], r'say x: \{type: number, decimal: ",", thousands: "\.", unit: "€"\}$'),
     "decimal comma": (["1,5", "2,25"], r"numbers written as '.*'\n  .*say x: \{type: number, decimal: \",\"\}$"),
     "thousands": (["1,234.5", "7"], r'say x: \{type: number, thousands: ","\}$'),
     "points": (["1.234,5", "7"], r'say x: \{type: number, decimal: ",", thousands: "\."\}$'),
@@ -267,6 +277,10 @@ ASKED = {
         ["03/04/2021", "05/06/2021"],
         r'of which day and month may be either.*\n.*format: "%d/%m/%Y"\} or x: \{type: date, format: "%m/%d/%Y"\}$',
     ),
+    "dates in several notations": (
+        ["25.12.2021", "2021-12-24", "3/17/21"],
+        r"holds dates written in several ways, as 25\.12\.2021, 2021-12-24, 3/17/21\n.*say x: ignore, or write all of",
+    ),
     "months by name": (["5 Jan 2021 10:30", "17 Mar 2021 09:00"], r'format: "%d %b %Y %H:%M"\}$'),
     "nothing": ([None, None], r"holds nothing but missing cells\n.*say x: ignore$"),
 }
@@ -277,6 +291,10 @@ def test_what_is_recognized_is_named_with_its_line_of_the_spec(table, name):
     cells, message = ASKED[name]
     with pytest.raises(DataError, match=message):
         table(rows("x", cells))
+
+
+def test_brackets_around_every_cell_are_no_signs(table):
+    assert table(rows("x", ["(1)", "(2)", "(1)", "(2)"])).train.inputs.tolist() == [[1, 0], [0, 1], [1, 0], [0, 1]]
 
 
 def test_the_line_that_is_named_reads_the_column(table):

@@ -263,9 +263,9 @@ def test_it_reads_a_table_as_its_run_does(tmp_path: Path) -> None:
             opened.predict(tmp_path / "wrong.csv")
 
 
-def test_the_minus_of_typographers(tmp_path: Path) -> None:
-    minus = "\u2212"
-    rows = [f"{minus}{i}.5,owes" if i % 3 == 0 else f"{i}.5,has" for i in range(1, 31)]
+@pytest.mark.parametrize(("before", "behind"), [("\u2212", ""), ("", "-"), ("(", ")")])
+def test_signs_of_typographers_and_accountants(before: str, behind: str, tmp_path: Path) -> None:
+    rows = [f"{before}{i}.5{behind},owes" if i % 3 == 0 else f"{i}.5,has" for i in range(1, 31)]
     (tmp_path / "t.csv").write_text("\n".join(["amount,who", *rows]), encoding="utf-8")
     columns = {"amount": {"type": "number", "decimal": "."}}
     spec = {

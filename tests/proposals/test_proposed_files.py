@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.workbooks import number_cell, text_cell, workbook
+
 RNG = np.random.default_rng(0)
 
 
@@ -152,3 +154,24 @@ def test_sentences_with_the_fix(init, tmp_path, name):
     proposed = init(*arguments)
     assert (proposed.code, proposed.text) == (code, "")
     assert message in proposed.err
+
+
+def test_a_workbook_of_several_sheets(init, trains, tmp_path):
+    def cells(rows):
+        return [
+            [(text_cell if isinstance(each, str) else number_cell)(f"{'AB'[i]}{r}", each) for i, each in enumerate(row)]
+            for r, row in enumerate(rows, 2)
+        ]
+
+    answers = [("size", "kind"), *((float(x), "big" if x > 0 else "small") for x in RNG.normal(size=60))]
+    workbook(tmp_path / "b.xlsx", {"notes": cells([("what", "why"), ("a", "b")]), "my answers": cells(answers)})
+    asked = init("b.xlsx", "--target", "kind")
+    assert asked.code == 3
+    assert "say one: in a spec sheet: notes, to nnctl init --sheet notes" in asked.err
+    proposed = init("b.xlsx", "--target", "kind", "--sheet", "my answers")
+    assert proposed.data["sheet"] == "my answers"
+    trains(proposed)
+    assert "did you mean 'my answers'?" in init("b.xlsx", "--sheet", "my answer").err
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    wrong = init("t.csv", "--sheet", "a")
+    assert (wrong.code, "t.csv is none" in wrong.err) == (2, True)

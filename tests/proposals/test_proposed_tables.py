@@ -408,18 +408,20 @@ def test_typed_columns_of_a_file_that_knows_them(init, trains, tmp_path):
 
 
 def test_columns_as_programs_of_offices_write_them(init, trains, tmp_path):
-    """A minus of typographers, whole numbers with a point, a cross or nothing."""
+    """A minus of typographers or of accountants, whole numbers with a point, a cross or nothing."""
     rng = np.random.default_rng(0)
     amounts = rng.normal(0, 50, ROWS).round(2)
     given = {
         "Kunde": [f"{i}.0" for i in range(1, ROWS + 1)],
         "Konto-Nr": [f"{7 * i % 1009}.0" for i in range(ROWS)],
         "Saldo": [str(amount).replace("-", "\u2212") for amount in amounts],
+        "Zinsen": [str(x) if x >= 0 else f"{-x}-" for x in rng.normal(0, 50, ROWS).round(2)],
+        "Steuer": [str(x) if x >= 0 else f"({-x})" for x in rng.normal(0, 50, ROWS).round(2)],
         "Tage": [f"{d}.0" for d in rng.integers(0, 30, ROWS)],
         "VIP": np.where(rng.random(ROWS) < 0.2, "x", ""),
         "Mahnung": np.where(rng.random(ROWS) < 0.2, "1", ""),
         "Fax": ["ja" if i in (3, 40) else "" for i in range(ROWS)],
-        "Schuld": [str(amount - 7).replace("-", "\u2212") for amount in amounts],
+        "Schuld": [str(x).replace("-", "\u2212") for x in (amounts + rng.normal(0, 20, ROWS)).round(2)],
     }
     table(tmp_path / "konten.csv", given)
     proposed = init("konten.csv", "--target", "Schuld")
@@ -427,6 +429,8 @@ def test_columns_as_programs_of_offices_write_them(init, trains, tmp_path):
         "Kunde": "ignore",
         "Konto-Nr": "ignore",
         "Saldo": {"type": "number", "decimal": "."},
+        "Zinsen": {"type": "number", "decimal": "."},
+        "Steuer": {"type": "number", "decimal": "."},
         "Tage": "number",
         "VIP": NAMES,
         "Mahnung": NAMES,
@@ -435,3 +439,34 @@ def test_columns_as_programs_of_offices_write_them(init, trains, tmp_path):
     }
     assert "'x' or nothing" in proposed.why("VIP")
     trains(proposed)
+
+
+def test_a_table_with_totals_below_and_the_target_told_twice(init, tmp_path):
+    rng = np.random.default_rng(2)
+    net = rng.uniform(1000, 9000, ROWS).round(2)
+    office = [f"{x:,.2f}".translate(str.maketrans(",.", ".,")) for x in (*net, net.sum())]
+    gross = [f"{x * 1.19:,.2f}".translate(str.maketrans(",.", ".,")) for x in (*net, net.sum())]
+    dates = [f"{i % 28 + 1:02}.{i % 12 + 1:02}.{'2023' if i % 2 else '23'}" for i in range(ROWS)]
+    given = {
+        "shop": [*(f"{i % 7}a" for i in range(ROWS)), "Summe:"],
+        "net": office,
+        "gross": gross,
+        "day": [*dates, ""],
+        "left": [*map(str, rng.integers(0, 1000, ROWS)), "5"],
+    }
+    table(tmp_path / "t.csv", given, delimiter=";")
+    proposed = init("t.csv", "--target", "net")
+    assert "the last row begins with 'Summe:': if it holds totals of the others, remove it" in proposed.err
+    assert proposed.columns["gross"] == proposed.columns["day"] == "ignore"
+    assert proposed.why("gross").startswith("it says the target again")
+    assert proposed.why("day").startswith("dates written in several ways, as 01.01.23, 02.02.2023")
+
+
+def test_a_target_that_can_be_read_in_two_ways(init, tmp_path):
+    rng = np.random.default_rng(3)
+    table(tmp_path / "t.csv", {"a": rng.normal(size=ROWS), "price": [f"{i}.{i + 7}" for i in range(100, 100 + ROWS)]})
+    rows = (tmp_path / "t.csv").read_text().replace(",", ";").replace(".", ",")
+    (tmp_path / "t.csv").write_text(rows)
+    proposed = init("t.csv", "--target", "price")
+    assert "the target 'price': " in proposed.err
+    assert 'or is it {type: number, decimal: ","}?' in proposed.err

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from run_contents import contents
 
+from nnctl.backends.cpu import step_code
+from nnctl.backends.cpu.codegen.source import StepSource, generate
 from nnctl.backends.cpu.executable import CompiledStep
 from nnctl.data import dataset
 from nnctl.data.dataset import Dataset
@@ -50,6 +52,8 @@ TRIALS = [
     ("optimizer.momentum=0",),
     ("optimizer.momentum=0.5",),
     ("layers.1.rate=0.5",),
+    ("layers.1.rate=0.3", "regularizer.strength=0.02"),
+    ("layers.1.rate=0.6", "regularizer.strength=0.03"),
     ("regularizer.strength=0.5",),
     ("layers.0.units=7",),
     ("layers.0.units=7", "schedule.batch_size=full"),
@@ -100,6 +104,21 @@ def test_what_is_alike_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert made == ["data", "net"]
     _train(base, ("layers.0.units=6", "data.validation=10"), tmp_path / "other", kept)
     assert made == ["data", "net"] * 2
+
+
+def test_code_is_made_once_for_trials_that_differ_in_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(plan: Plan) -> StepSource:
+        made.append(plan.name)
+        return generate(plan)
+
+    monkeypatch.setattr(step_code, "generate", counted)
+    base, kept = load_text(SPEC), Kept()
+    _train(base, ("layers.1.rate=0.3", "regularizer.strength=0.02"), tmp_path / "first", kept)
+    made.clear()
+    _train(base, ("layers.1.rate=0.4", "regularizer.strength=0.03", "seed=1"), tmp_path / "second", kept)
+    assert made == []
 
 
 @pytest.mark.parametrize(("division", "read", "divided"), [("", 1, 1), (", validation: 12", 1, 3)])

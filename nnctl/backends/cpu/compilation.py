@@ -23,7 +23,7 @@ from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.compiler.entries import module_of
 from nnctl.backends.cpu.compiler.helpers import Helper, HelperGoneError
 from nnctl.backends.cpu.compiler.marks import is_kernel
-from nnctl.backends.cpu.compiler.objects import addresses, bind, object_code, surroundings
+from nnctl.backends.cpu.compiler.objects import FOR_LOOPS, addresses, bind, object_code, surroundings
 from nnctl.late import dataclass
 from nnctl.process.cores import cores
 from nnctl.process.signals import leave
@@ -33,8 +33,10 @@ log = logging.getLogger("nnctl.compile")
 _SILENCE = 2.0
 """Seconds of compiling without a word of how much is left."""
 
-_KINDS_A_HELPER = 12
-"""New kinds for another process to help: it takes as long to begin as to compile some six."""
+_WORK_A_HELPER = 6_000
+"""Work for another process to help, which takes as long to begin as half of that."""
+_WORK_A_KIND = 400
+"""Work that even the shortest kind takes."""
 
 _NAME = re.compile(r"[^\W\d]\w*")
 
@@ -103,12 +105,14 @@ class _Compiling:
     """
 
     def __init__(self, new: Sequence[Kind], loaders: Sequence[Callable[[], object]], what: str, kinds: int) -> None:
+        work = {kind: _work(kind) for kind in new}
         # The longest first, so that all hands come to their end together.
-        self._waiting = deque(sorted(new, key=lambda kind: len(kind.text), reverse=True))
+        self._waiting = deque(sorted(new, key=work.__getitem__, reverse=True))
         self._loaders = loaders
         self._what = what
         self._of = f"{len(new)} of {kinds} kind{'' if kinds == 1 else 's'} of launches"
-        self._hands = min(cores() - 1, len(new) // _KINDS_A_HELPER)
+        self._hands = min(cores(), len(new), 1 + sum(work.values()) // _WORK_A_HELPER) - 1
+        self._helpers: list[Helper] = []
         self._count = len(new)
         self._made: dict[Kind, bytes] = {}
         self._left_undone: list[Kind] = []
@@ -127,6 +131,8 @@ class _Compiling:
             self._work_through(object_code)
         finally:
             self._waiting.clear()
+            for helper in self._helpers:
+                helper.spare()
             for hand in hands:
                 hand.join()
         self._waiting.extend(self._left_undone)
@@ -140,10 +146,12 @@ class _Compiling:
         """Compile what waits in another process. What that leaves undone when it ends is done here."""
         try:
             with Helper() as helper:
+                self._helpers.append(helper)
                 helper.ready()
                 self._work_through(helper.code)
         except HelperGoneError:
-            log.info("a process that compiled beside this one has ended early: this one goes on without")
+            if not helper.spared:
+                log.info("a process that compiled beside this one has ended early: this one goes on without")
         except Exception as error:  # noqa: BLE001 — raised again by `run`
             self._raised.append(error)
 
@@ -164,7 +172,7 @@ class _Compiling:
         if self._made and time.monotonic() - self._said > _SILENCE:
             log.info("compiled %d so far, %d are left", len(self._made), self._count - len(self._made))
             self._said = time.monotonic()
-        return compiled(module_of(kind.text, kind.types, _symbol(kind), vocabulary()), 3)
+        return compiled(module_of(kind.text, kind.types, _symbol(kind), vocabulary()), FOR_LOOPS)
 
 
 def _symbol(kind: Kind) -> str:
@@ -176,22 +184,29 @@ def _parts(kind: Kind) -> list[str]:
     return [kind.text, kind.described, surroundings()]
 
 
+def _work(kind: Kind) -> int:
+    """The work of compiling a kind, in letters of generated code: it has no size, but some is more than other."""
+    return _WORK_A_KIND + len(kind.text) + sum(len(f.__code__.co_code) for f in _called([kind]) if is_kernel(f))
+
+
 def _loaders(kinds: Iterable[Kind]) -> list[Callable[[], object]]:
     """The loaders of the symbols that these kinds' functions call, by themselves or through others."""
+    found = map(loader_of, _called(kinds))
+    return list(dict.fromkeys(load for load in found if load is not None))
+
+
+def _called(kinds: Iterable[Kind]) -> Iterable[Any]:
+    """The functions that these kinds' functions call, by themselves or through others."""
     waiting: list[Any] = []
     for kind in kinds:
         # Parameters and variables are p0, v0 and so on: other names are of the language or of the vocabulary.
         waiting += [vocabulary().get(name) for name in dict.fromkeys(_NAME.findall(kind.text))]
-    seen: set[Any] = set()
-    found: dict[Callable[[], object], None] = {}
+    found: dict[Any, None] = {}
     while waiting:
         function = waiting.pop()
-        if not inspect.isfunction(function) or function in seen:
+        if not inspect.isfunction(function) or function in found:
             continue
-        seen.add(function)
-        load = loader_of(function)
-        if load is not None:
-            found[load] = None
-        elif is_kernel(function):
+        found[function] = None
+        if is_kernel(function):
             waiting += [function.__globals__.get(name) for name in function.__code__.co_names]
-    return list(found)
+    return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
 from nnctl.late import dataclass
-from nnctl.plan.plan import Launch
+from nnctl.plan.plan import Launch, Slot
+from nnctl.plan.strategy import Scheduled
 
 Division: TypeAlias = Literal["one", "rows", "blocks", "halves", "strips", "private"]
 """The ways in which threads share a launch.
@@ -32,6 +34,21 @@ class DividedLaunch(Launch):
     """A launch of this backend's plans."""
 
     division: Division = "one"
+
+
+@dataclass(frozen=True)
+class DividedNode(Scheduled):
+    """A node in its place, and how threads share its launch."""
+
+    division: Division = "one"
+
+    def launch(
+        self, inputs: tuple[Slot, ...], outputs: tuple[Slot, ...], attributes: Mapping[str, Any], flops: int, moved: int
+    ) -> DividedLaunch:
+        """See `Scheduled`."""
+        node, phase = self.node, self.phase
+        fields = node.op, inputs, outputs, attributes, node.layer, flops, moved, phase, node.form, self.division
+        return DividedLaunch(*fields)
 
 
 def division_of(launch: Launch) -> Division:

@@ -10,6 +10,7 @@ import ctypes
 import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -17,6 +18,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.cpu.alike import Numbers
 from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry, Pattern
 from nnctl.backends.cpu.codegen.parameters import (
     ArrayParameter,
@@ -89,12 +91,13 @@ class _Words:
     """The words of a pattern's calls, but for where arrays begin.
 
     arrays: of each the place of its word, the bytes from its start to the thread's part, what it is, and the number of
-    its slot among a call's. scratch: the places of the addresses of scratch.
+    its slot among a call's. scratch: the places of the addresses of scratch. free: places of numbers, and these.
     """
 
     words: list[int] = field(default_factory=list)
     arrays: list[tuple[int, int, ArrayParameter, int]] = field(default_factory=list)
     scratch: list[int] = field(default_factory=list)
+    free: list[tuple[int, float]] = field(default_factory=list)
 
 
 class TableLayout:
@@ -133,6 +136,8 @@ class TableLayout:
         """Of memories."""
         self.numbers: list[Array] = []
         """Arrays of constants, which words hold the addresses of."""
+        self.free: list[tuple[int, float]] = []
+        """Words that hold numbers of formulas, and these."""
         self.feeds: list[Moving] = []
         self.following: list[Moving] = []
         self.outputs: list[Moving] = []
@@ -164,6 +169,15 @@ class TableLayout:
         moving = [*self.feeds, *self.outputs, *self.following]
         self.plain, self.ahead = len(self.feeds) + len(self.outputs), len(self.following)
         self.moves = np.array([(WORD * m.word, m.stride) for m in moving] or [(0, 0)], np.int64)
+
+    def with_numbers(self, instead: Numbers) -> TableLayout:
+        """The same layout with other numbers in its formulas."""
+        other = copy(self)
+        other.words = self.words.copy()
+        other.free = [(word, instead[repr(value)]) for word, value in self.free]
+        for word, value in other.free:
+            other.words[word] = _word_of(value)
+        return other
 
     def _at(self, base: Base, offset: int = 0, word: int | None = None) -> int:
         """The word for a place in memory. word: its number; the next one's if None."""
@@ -217,6 +231,7 @@ class TableLayout:
         self._add(function, known.words)
         for word in known.scratch:
             self._at(_SCRATCH, 0, start + word)
+        self.free += [(start + word, value) for word, value in known.free]
         words, slots, local = self._words, call.slots, share.local[1]
         for word, offset, parameter, place in known.arrays:
             slot = slots[place]
@@ -247,7 +262,9 @@ class TableLayout:
                 case WholeParameter():
                     words.append(parameter.value)
                 case FloatParameter():
-                    words += struct.unpack("<i", struct.pack("<f", np.float32(parameter.value)))
+                    if parameter.free:
+                        written.free.append((len(words), parameter.value))
+                    words.append(_word_of(parameter.value))
                 case BoundParameter():
                     words.append(parameter.cut.bounds(share.part, share.parts)[int(parameter.last)])
                 case ScratchParameter():
@@ -289,6 +306,11 @@ _Byte = ctypes.c_char
 def spins(threads: int) -> int:
     """The turns of a thread that waits for others, before it sleeps."""
     return SPINS if threads <= cores() else CROWDED_SPINS
+
+
+def _word_of(value: float) -> int:
+    """The word of a number in float32."""
+    return int(struct.unpack("<i", struct.pack("<f", np.float32(value)))[0])
 
 
 def _bytes(element: Number) -> int:

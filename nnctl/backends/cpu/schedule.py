@@ -10,30 +10,26 @@ at a barrier. So a step of a dense net has two phases, whatever its depth.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, fields, replace
+from dataclasses import field, replace
 from functools import cached_property, partial
 from heapq import heappop, heappush
 
 from nnctl.backends.codegen.inlining import inlined_nodes
-from nnctl.backends.cpu.division import DividedLaunch, Division
+from nnctl.backends.cpu.division import DividedNode, Division
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.ownership import owning_nodes
 from nnctl.backends.cpu.rewriting import rewritten
 from nnctl.backends.cpu.rewriting.biased_tables import biased_tables
 from nnctl.backends.cpu.rewriting.gradients import gradients_in_halves
 from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS, in_halves
-from nnctl.backends.cpu.step_code import StepCode
-from nnctl.graph.ir import Graph, Node, Value
+from nnctl.backends.cpu.step_code import StepCode, code_of
+from nnctl.graph.ir import Form, Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.dtypes import Precision
 from nnctl.plan.lower import lower
-from nnctl.plan.plan import Launch, Plan
-from nnctl.plan.strategy import Scheduled
-
-_OF_LAUNCH = tuple(f.name for f in fields(Launch))
-"""Fields. Not `vars` of launches, which lets each have a dictionary, to be read more slowly ever after."""
+from nnctl.plan.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -49,8 +45,8 @@ class CpuPlan(Plan):
 
     @cached_property
     def code(self) -> StepCode:
-        """Its compiled code, which all that load the plan share."""
-        return StepCode(self)
+        """Its compiled code, which all that load the plan share; its functions also those that differ in numbers."""
+        return code_of(self)
 
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> CpuPlan:
@@ -62,72 +58,59 @@ def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "floa
 
 
 def _lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision, *, owned: bool) -> CpuPlan:
-    strategy = CpuStrategy(owned=owned)
-    plan = lower(graph, sizes, precision, strategy)
-    divided = (
-        DividedLaunch(**{name: getattr(launch, name) for name in _OF_LAUNCH}, division=division)
-        for launch, division in zip(plan.launches, strategy.divisions, strict=True)
-    )
-    return CpuPlan(**{**vars(plan), "launches": tuple(divided)})
+    return CpuPlan(**vars(lower(graph, sizes, precision, CpuStrategy(owned=owned))))
 
 
 class CpuStrategy:
-    """The strategy of the compiled CPU backend.
-
-    divisions: of the launches that `schedule` gave last, in their order.
-    """
+    """The strategy of the compiled CPU backend."""
 
     def __init__(self, *, owned: bool = False) -> None:
         self._owned = owned
-        self.divisions: list[Division] = []
 
     def inlined(self, graph: Graph) -> set[Node]:
         """See `Strategy`."""
         return inlined_nodes(graph)
 
-    def schedule(self, graph: Graph, nodes: Sequence[Node]) -> list[Scheduled]:
+    def schedule(self, graph: Graph, nodes: Sequence[Node]) -> list[DividedNode]:
         """Greedy: everything that can run without waiting runs first, then comes a barrier.
 
         What writes a parameter waits for the guard. Nothing else may fail to
         run before it, since it only fills scratch memory.
         """
-        scheduler = _Scheduler(graph, nodes, self.inlined(graph), owning_nodes(graph) if self._owned else set())
-        done = scheduler.run()
-        self.divisions = scheduler.divisions
-        return done
+        owning = owning_nodes(graph) if self._owned else set()
+        return _Scheduler(graph, nodes, self.inlined(graph), owning).run()
 
 
-@dataclass
 class _Scheduler:
-    graph: Graph
-    nodes: Sequence[Node]
-    inlined: set[Node]
-    owning: set[Node]
-    """Nodes that are divided by halves."""
-    phase: int = 0
-    done: list[Scheduled] = field(default_factory=list)
-    divisions: list[Division] = field(default_factory=list)
-    """Of the launches done, in their order."""
-    written: dict[Value, Division] = field(default_factory=dict)
-    """Values that this phase has written so far, and their division."""
-    read_in_full: set[Value] = field(default_factory=set)
-    """Values of which threads may read one another's partitions in this phase."""
-    divided: dict[Node, Division] = field(default_factory=dict)
-    """The divisions of nodes that were looked at."""
-    known: dict[Node, list[tuple[Value, bool]]] = field(default_factory=dict)
-    """The reads of nodes that were looked at."""
+    """The schedule under construction. owning: nodes that are divided by halves."""
 
-    def run(self) -> list[Scheduled]:
-        source = view_sources(self.graph)
-        self.source = source
-        self.producer = {v: n for n in self.graph.nodes for v in n.outputs}
-        guard = None if self.graph.guard is None else source.get(self.graph.guard, self.graph.guard)
-        before = self._needed_for(guard)
+    def __init__(self, graph: Graph, nodes: Sequence[Node], inlined: set[Node], owning: set[Node]) -> None:
+        self.nodes = nodes
+        self.owning = owning
+        self.source = view_sources(graph)
+        self.inlined = {n.outputs[0]: n for n in inlined}
+        self.producers = graph.producers
+        self.guard = None if graph.guard is None else self.source.get(graph.guard, graph.guard)
+        before = self._needed_for_guard()
         # What the guard needs cannot wait for it: such a new value is copied to storage when the step ends.
-        updates = {source.get(new, new): old for old, new in self.graph.updates.items()}
+        updates = {self.source.get(new, new): old for old, new in graph.updates.items()}
         self.old = {new: old for new, old in updates.items() if new not in before}
-        self.stored = _stored_numbers(self.graph, source)
-        behind = self._behind(guard)
+        self.stored = _stored_numbers(graph, self.source)
+        self.formal: dict[tuple[Form, Division], tuple[bool, ...]] = {}
+        """For each input whether it is read in full, by the form of nodes and their division."""
+        self.of_forms: dict[Form, Division] = {}
+        self.divisions = [self._division(node) for node in nodes]
+        self.reads = [self._reads(node, division) for node, division in zip(nodes, self.divisions, strict=True)]
+        """Stored values that a launch reads, each with True where a thread reads more of it than its partition."""
+        self.phase = 0
+        self.done: list[DividedNode] = []
+        self.written: dict[Value, Division] = {}
+        """Values that this phase has written so far, and their division."""
+        self.read_in_full: set[Value] = set()
+        """Values of which threads may read one another's partitions in this phase."""
+
+    def run(self) -> list[DividedNode]:
+        behind = self._behind()
         # Looked at in turn until none can run, as often as there are phases, nodes would cost the square of the depth.
         missing = [len(others) for others in behind]
         followers: list[list[int]] = [[] for _ in self.nodes]
@@ -141,11 +124,10 @@ class _Scheduler:
                 again: list[int] = []
                 while ready:
                     place = heappop(ready)
-                    node = self.nodes[place]
-                    if self._must_wait(node):
+                    if self._must_wait(place):
                         later.append(place)
                         continue
-                    self._place(node)
+                    self._place(place)
                     for follower in followers[place]:
                         missing[follower] -= 1
                         if not missing[follower]:
@@ -157,93 +139,102 @@ class _Scheduler:
             ready = later
         return self.done
 
-    def _behind(self, guard: Value | None) -> list[set[int]]:
+    def _behind(self) -> list[set[int]]:
         """For each node, the places of those that it comes behind.
 
         They make what it reads. Where it changes what is stored, the guard is known before, and earlier nodes have
         read the old value.
         """
         makers = {value: place for place, node in enumerate(self.nodes) for value in node.outputs}
-        readers: dict[Value, list[int]] = {}
+        readers: dict[Value, list[int]] = {old: [] for old in self.old.values()}
         behind: list[set[int]] = []
         for place, node in enumerate(self.nodes):
-            reads = [value for value, _ in self._reads(node)]
-            changed = [self.old[value] for value in node.outputs if value in self.old]
-            found = {makers[value] for value in reads if value in makers}
-            found.update(reader for value in changed for reader in readers.get(value, ()))
-            if changed and guard in makers:
-                found.add(makers[guard])
-            for value in reads:
-                readers.setdefault(value, []).append(place)
+            found = {makers[value] for value, _ in self.reads[place] if value in makers}
+            for value in node.outputs:
+                if value in self.old:
+                    found.update(readers[self.old[value]])
+                    if self.guard in makers:
+                        found.add(makers[self.guard])
+            for value, _ in self.reads[place]:
+                if value in readers:
+                    readers[value].append(place)
             behind.append(found)
         return behind
 
-    def _needed_for(self, guard: Value | None) -> set[Value]:
+    def _needed_for_guard(self) -> set[Value]:
         """The guard and every value that it is computed from."""
         found: set[Value] = set()
-        waiting = [] if guard is None else [guard]
+        waiting = [] if self.guard is None else [self.guard]
         while waiting:
             value = waiting.pop()
             if value not in found:
                 found.add(value)
-                producer = self.producer.get(value)
+                producer = self.producers.get(value)
                 waiting += () if producer is None else producer.inputs
         return found
 
-    def _place(self, node: Node) -> None:
-        division = self._division(node)
-        self.done.append(Scheduled(node, self.phase, self._apart(node) if division == "rows" else frozenset()))
-        self.divisions.append(division)
-        for value in node.outputs:
-            if division != "private":
+    def _place(self, place: int) -> None:
+        node, division, reads = self.nodes[place], self.divisions[place], self.reads[place]
+        apart: frozenset[Value] = frozenset()
+        if division == "rows":
+            apart = frozenset([v for v in node.outputs if v.batched] + [v for v, full in reads if not full])
+        self.done.append(DividedNode(node, self.phase, apart, division))
+        if division != "private":
+            for value in node.outputs:
                 self.written[value] = division
                 if value in self.old:
                     self.written[self.old[value]] = division
-        self.read_in_full.update(v for v, full in self._reads(node) if full)
-
-    def _apart(self, node: Node) -> frozenset[Value]:
-        """See `Scheduled`, of a node that is divided by rows."""
-        made = [value for value in node.outputs if value.batched]
-        return frozenset([*made, *(value for value, full in self._reads(node) if not full)])
+        self.read_in_full.update([v for v, full in reads if full])
 
     def _barrier(self) -> None:
         self.phase += 1
         self.written.clear()
         self.read_in_full.clear()
 
-    def _must_wait(self, node: Node) -> bool:
+    def _must_wait(self, place: int) -> bool:
         """True where a partition that another thread makes in this phase is needed, or would be overwritten."""
-        division = self._division(node)
-        for value, full in self._reads(node):
-            made = self.written.get(value)
-            alone = made == division == "one"
-            if made is not None and not alone and (full or made != division):
-                return True
-        return any(self.old[v] in self.read_in_full for v in node.outputs if v in self.old)
+        division, written = self.divisions[place], self.written
+        for value, full in self.reads[place]:
+            if value in written:
+                made = written[value]
+                alone = made == division == "one"
+                if not alone and (full or made != division):
+                    return True
+        return any(self.old[v] in self.read_in_full for v in self.nodes[place].outputs if v in self.old)
 
     def _division(self, node: Node) -> Division:
-        known = self.divided.get(node)
+        if node in self.owning:
+            return "halves"
+        if node.outputs[0] in self.stored:
+            return "one"
+        known = self.of_forms.get(node.form)
         if known is None:
-            alone = node.outputs[0] in self.stored
-            known = self.divided[node] = "halves" if node in self.owning else "one" if alone else _division_of(node)
+            known = self.of_forms[node.form] = _division_of(node)
         return known
 
-    def _reads(self, node: Node) -> list[tuple[Value, bool]]:
-        """Stored values that a launch reads, each with True where a thread reads more of it than its partition."""
-        if node not in self.known:
-            self.known[node] = self._looked_up(node)
-        return self.known[node]
+    def _reads(self, node: Node, division: Division) -> list[tuple[Value, bool]]:
+        """See `reads`."""
+        inputs, source = node.inputs, self.source
+        if division == "halves" or not source.keys().isdisjoint(inputs) or not self.inlined.keys().isdisjoint(inputs):
+            return self._looked_up(node, division)
+        key = node.form, division
+        full = self.formal.get(key)
+        if full is None:
+            parts = [_reads_partition(node, i, division, value) for i, value in enumerate(inputs)]
+            full = self.formal[key] = tuple([not part for part in parts])
+        return list(zip(inputs, full, strict=True))
 
-    def _looked_up(self, node: Node) -> list[tuple[Value, bool]]:
-        division = self._division(node)
+    def _looked_up(self, node: Node, division: Division) -> list[tuple[Value, bool]]:
+        """The reads of a node, through views and inlined nodes."""
         found: list[tuple[Value, bool]] = []
         for position, value in enumerate(node.inputs):
             root = self.source.get(value, value)
-            producer = self.producer.get(root)
-            if producer is not None and producer in self.inlined:
-                found += [(v, full or not v.batched) for v, full in self._reads(producer)]
+            inner = self.inlined.get(root)
+            if inner is not None:
+                reads = self._reads(inner, self._division(inner))
+                found += [(v, full or not v.batched) for v, full in reads]
             else:
-                owned = division == "halves" and self._reads_half(node, position, producer)
+                owned = division == "halves" and self._reads_half(node, position, self.producers.get(root))
                 found.append((root, not owned and not _reads_partition(node, position, division, root)))
         return found
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nnctl.backends.cpu.alike import Numbers, numbers_instead
 from nnctl.backends.cpu.chunk_arrays import ChunkArrays
 from nnctl.backends.cpu.codegen.source import generate
 from nnctl.backends.cpu.compilation import compiled_step
 from nnctl.backends.cpu.layouts import TableLayout
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan, Slot
+
+_MOST = 12
+"""Plans whose code is kept for others, those that came last: nets have some plans each."""
 
 
 class StepCode:
@@ -30,6 +36,8 @@ class StepCode:
         self._launches = len(plan.launches)
         self._layouts: dict[tuple[int, bool], Sequence[TableLayout]] = {}
         self._parts: dict[int, Sequence[TableLayout]] = {}
+        self._alike: tuple[StepCode, Numbers] | None = None
+        """The code of another plan, and the numbers that this one has instead of its."""
         slots = _slots(plan)
         feeds = {slot.key: slot for slot in slots if slot.place == "feed"}
         self._fed: Mapping[str, Slot] = {key: feeds[key] for key in source.keys("feed")}
@@ -37,25 +45,41 @@ class StepCode:
         self._stored = {slot.key: element(slot.dtype, plan.precision) for slot in slots if slot.place == "storage"}
         self.walk = self._functions.walk
 
+    def with_numbers(self, instead: Numbers) -> StepCode:
+        """The code of a plan that differs from this one's in numbers alone: the same functions, other arguments."""
+        other = copy(self)
+        other._layouts, other._parts = {}, {}
+        other._alike = self, instead
+        return other
+
     def layouts(self, threads: int, *, timed: bool = False) -> Sequence[TableLayout]:
         """The layout of each thread's table. timed: whether every launch's time is taken."""
         key = threads, timed
         if key not in self._layouts:
-            # The first thread alone: of two clocks in one array each would cut the other's stretches short.
-            clocks = [self._launches if timed else None, *[None] * (threads - 1)]
-            self._layouts[key] = [
-                TableLayout(thread, threads, self._source, self._functions, clock)
-                for thread, clock in enumerate(clocks)
-            ]
+            self._layouts[key] = self._made_layouts(threads, timed)
         return self._layouts[key]
 
     def parts(self, count: int) -> Sequence[TableLayout]:
         """The layout of each part's table, of so many parts that threads share."""
         if count not in self._parts:
-            self._parts[count] = [
-                TableLayout(part, count, self._source, self._functions, meets=False) for part in range(count)
-            ]
+            self._parts[count] = self._made_parts(count)
         return self._parts[count]
+
+    def _made_layouts(self, threads: int, timed: bool) -> Sequence[TableLayout]:
+        if self._alike is not None:
+            code, instead = self._alike
+            return [layout.with_numbers(instead) for layout in code.layouts(threads, timed=timed)]
+        # The first thread alone: of two clocks in one array each would cut the other's stretches short.
+        clocks = [self._launches if timed else None, *[None] * (threads - 1)]
+        return [
+            TableLayout(thread, threads, self._source, self._functions, clock) for thread, clock in enumerate(clocks)
+        ]
+
+    def _made_parts(self, count: int) -> Sequence[TableLayout]:
+        if self._alike is not None:
+            code, instead = self._alike
+            return [layout.with_numbers(instead) for layout in code.parts(count)]
+        return [TableLayout(part, count, self._source, self._functions, meets=False) for part in range(count)]
 
     def require_types(self, storage: Mapping[str, NDArray[Any]]) -> None:
         """Raise TypeError for storage of another type than the plan is for."""
@@ -66,6 +90,20 @@ class StepCode:
     def zeros(self, steps: int) -> dict[str, NDArray[Any]]:
         """Feeds of zeros for a chunk."""
         return {key: np.zeros((steps, *slot.shape), element(slot.dtype).host) for key, slot in self._fed.items()}
+
+
+_recent: deque[tuple[Plan, StepCode]] = deque(maxlen=_MOST)
+
+
+def code_of(plan: Plan) -> StepCode:
+    """The code of a plan: that of one before it in this process, where the two differ in numbers alone."""
+    for other, code in reversed(_recent):
+        instead = numbers_instead(other, plan)
+        if instead is not None:
+            return code.with_numbers(instead)
+    made = StepCode(plan)
+    _recent.append((plan, made))
+    return made
 
 
 def _slots(plan: Plan) -> list[Slot]:

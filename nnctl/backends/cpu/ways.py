@@ -192,5 +192,12 @@ def _disturbed(trials: Mapping[Way, Trial]) -> bool:
 
 def _parts(plan: Plan, most: int) -> list[str]:
     """The key of a choice: the plan's launches and sizes, the machine, the threads that there may be."""
-    launches = [f"{x.op.name} {[slot.shape for slot in (*x.inputs, *x.outputs)]}" for x in plan.launches]
+    # Launches of a form have one text.
+    texts: dict[object, str] = {}
+    launches: list[str] = []
+    for number, launch in enumerate(plan.launches):
+        form = number if launch.form is None else launch.form
+        if form not in texts:
+            texts[form] = f"{launch.op.name} {[slot.shape for slot in (*launch.inputs, *launch.outputs)]}"
+        launches.append(texts[form])
     return ["sessions", plan.name, str(dict(plan.sizes)), *launches, str(most), str(cores()), *target()]

@@ -63,7 +63,7 @@ class Number(Column):
         """Marks that could not be told apart, and a flag that is never up."""
         found = []
         for name, mark in (("decimal", self.decimal), ("thousands", self.thousands)):
-            if mark is not None and (mark.isalnum() or mark in "+-"):
+            if mark is not None and (mark.isalnum() or mark in "+-\u2212()"):
                 found.append(Problem(name, f"{mark!r} is part of numbers", "as in 1,234.5 or 1.234,5"))
         if self.thousands is not None and self.thousands == self.decimal:
             found.append(Problem("thousands", "it is the decimal point, too", "one of the two is another character"))

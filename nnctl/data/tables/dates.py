@@ -22,6 +22,7 @@ _DAYS = (
     "%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y",
 )  # fmt: skip
 _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
+_WRITTEN = tuple(day + time for day, time in product(_DAYS, _TIMES))
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?$"
 
 
@@ -78,12 +79,25 @@ def is_iso(texts: pa.Array) -> bool:
 
 def notations(texts: Sequence[str]) -> list[str]:
     """Every usual notation but ISO's in which all of the texts are dates; none where there is no such."""
-    found = [day + time for day, time in product(_DAYS, _TIMES)]
+    found = list(_WRITTEN)
     for text in texts:
         found = [notation for notation in found if instant_of(text, notation) is not None]
         if not found:
             return []
     return _first_of_alike(found, texts)
+
+
+def several_notations(texts: Sequence[str]) -> list[str]:
+    """The first text of each notation, where all are dates and no notation is that of all; else none."""
+    if notations(texts):
+        return []
+    found: dict[str, str] = {}
+    for text in texts:
+        notation = next((each for each in (None, *_WRITTEN) if instant_of(text, each) is not None), "")
+        if notation == "":
+            return []
+        found.setdefault(notation or "ISO", text)
+    return list(found.values()) if len(found) > 1 else []
 
 
 def _first_of_alike(found: list[str], texts: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from nnctl.data.columns.number import Number
 from nnctl.data.limits import CATEGORIES
 from nnctl.data.tables import dates, numerals
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.words import cut, key
+from nnctl.data.words import cut, key, some
 from nnctl.errors import DataError
 
 _MOSTLY = 0.5
@@ -111,7 +111,14 @@ def require_plain(cells: Cells, texts: pa.Array) -> None:
         example = cut(texts[0].as_py())
         both = f" in {len(readings)} readings" if len(readings) > 1 else ""
         raise _ask(cells, f"holds numbers written as {example!r}{both}", say)
-    if _look_dated(texts) and (written := dates.notations(texts.to_pylist())):
+    dated = texts.to_pylist() if _look_dated(texts) else []
+    if dated and (several := dates.several_notations(dated)):
+        raise _ask(
+            cells,
+            f"holds dates written in several ways, as {some(several)}",
+            f"{key(cells.name)}: ignore, or write all of them in one",
+        )
+    if dated and (written := dates.notations(dated)):
         say = " or ".join(f'{key(cells.name)}: {{type: date, format: "{notation}"}}' for notation in written)
         which = "dates" if len(written) == 1 else "dates of which day and month may be either,"
         raise _ask(cells, f"holds {which} written as {cut(texts[0].as_py())!r}", say)

@@ -1,4 +1,4 @@
-"""Numbers as people write them: decimal comma, thousands, a currency or another unit, percent."""
+"""Numbers as people write them: decimal comma, thousands, a currency or another unit, percent, signs of accountants."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ _SPACES = " \t\u00a0\u2007\u2009\u202f"
 _CURRENCIES = "$€£¥₹₽₩₺₪฿₫₴₦"
 _CODES = ("USD", "EUR", "GBP", "CHF", "JPY", "INR", "CNY", "AUD", "CAD", "SEK", "NOK", "DKK", "PLN", "BRL", "kr", "zł")
 _UNITS = (*DIVISORS, *_CURRENCIES, *_CODES)
+_MINUS = "[\\-\u2212]"
 _SIGN = "[+\\-\u2212]"
 _ANY = (
-    f"^(?:{{unit}})?{_SIGN}?(?:{{unit}})?[0-9]+(?:['\u2019., \u00a0\u202f][0-9]{{{{3}}}})*(?:[.,][0-9]+)?"
-    f"(?:[eE][+-]?[0-9]+)?[{_SPACES}]*(?:{{unit}})?$"
+    f"^\\(?(?:{{unit}})?{_SIGN}?(?:{{unit}})?[0-9]+(?:['\u2019., \u00a0\u202f][0-9]{{{{3}}}})*(?:[.,][0-9]+)?"
+    f"(?:[eE][+-]?[0-9]+)?[{_SPACES}]*{_MINUS}?(?:{{unit}})?(?:{_MINUS}|\\))?$"
 ).format(unit="|".join(map(re.escape, _UNITS)))
+_LATE_SIGN = f"\\(|{_MINUS}[^0-9]*$"
+"""The part of a number below 0 whose sign is brackets, or behind it, and of no other."""
 _MEASURED = re.compile(r"[^ ]*[0-9](?P<behind> (?P<unit>[^\W\d][^ ]*))$")
 
 
 @dataclass(frozen=True)
 class Notation:
-    """A way to write numbers.
+    """A way to write numbers; below 0 they are -12, 12- or (12).
 
     thousands: what stands between groups of digits; a blank stands for any. unit: what stands before or behind each
     number, or is left out; % is never left out, for 12 might be 12 or 0.12.
@@ -49,13 +52,21 @@ class Notation:
             digits = f"(?:[1-9][0-9]{{0,2}}(?:{self.between}[0-9]{{2,3}})*{self.between}[0-9]{{3}}|[0-9]+)"
         point = re.escape(self.decimal)
         number = f"(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+        signed = f"(?:{_SIGN}?{number}|{number}{blank}{_MINUS}|\\({blank}{number}{blank}\\))"
         if self.unit is None:
-            return f"^{blank}{_SIGN}?{number}{blank}$"
+            return f"^{blank}{signed}{blank}$"
         unit = re.escape(self.unit)
-        behind = f"{blank}{_SIGN}?{number}{blank}{unit}{blank}"
-        before = f"{blank}(?:{_SIGN}?{blank}{unit}|{unit}{blank}{_SIGN}){blank}{number}{blank}"
-        bare = "" if self.unit in DIVISORS else f"|{blank}{_SIGN}?{number}{blank}"
-        return f"^(?:{behind}|{before}{bare})$"
+        whole = f"(?:{number}{blank}{unit}|{unit}{blank}{number})"
+        forms = [
+            f"{signed}{blank}{unit}",
+            f"{unit}{blank}{signed}",
+            f"{_SIGN}{blank}{unit}{blank}{number}",
+            f"{unit}{blank}{_SIGN}{blank}{number}",
+            f"{whole}{blank}{_MINUS}",
+            f"\\({blank}{whole}{blank}\\)",
+            *([] if self.unit in DIVISORS else [signed]),
+        ]
+        return f"^{blank}(?:{'|'.join(forms)}){blank}$"
 
     def numbers(self, cells: Cells) -> NDArray[np.float64]:
         """The cells as float64 (n,), NaN where one is missing; those that are numbers already as they are.
@@ -75,6 +86,7 @@ class Notation:
         if self.thousands is not None:
             texts = pc.replace_substring_regex(texts, self.between, "")
         texts = pc.replace_substring(pc.replace_substring(texts, self.decimal, "."), "\u2212", "-")
+        texts = pc.replace_substring_regex(texts, r"^\((.*)\)$|^(.*)-$", r"-\1\2")
         values = np.asarray(pc.cast(pc.utf8_ltrim(texts, "+"), pa.float64()).to_numpy(), dtype=np.float64)
         return values / DIVISORS.get(self.unit or "", 1.0)
 
@@ -135,6 +147,9 @@ def measured(texts: pa.Array) -> list[Notation]:
 
 
 def _readings(texts: pa.Array, unit: str | None) -> list[Notation]:
+    # Where all are in brackets, these are no signs.
+    if pc.all(pc.match_substring_regex(texts, _LATE_SIGN)).as_py():
+        return []
     readings: dict[Notation, None] = {}
     for written in _WRITTEN:
         notation = Notation(written.decimal, written.thousands, unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -101,7 +102,8 @@ def _chosen(path: Path, workbook: CalamineWorkbook, sheet: str | None) -> str:
         if len(names) == 1:
             return names[0]
         raise DataError(
-            f"{path} has {len(names)} sheets with cells\n  say one: sheet: {cut(names[0])}\n  they are {some(names)}"
+            f"{path} has {len(names)} sheets with cells\n  say one: in a spec sheet: {cut(names[0])}, to nnctl init "
+            f"--sheet {shlex.quote(cut(names[0]))}\n  they are {some(names)}"
         )
     if sheet not in names:
         near = nearest(sheet, names)

@@ -40,6 +40,10 @@ def refuse(rows, why):
 def read_number(text, decimal, thousands, unit):
     """The number of a text as the table writes it: 1234.5 of "1.234,5 €", where these three are , and . and €."""
     bare = "".join(text.replace(unit or "", "").split()).replace("\u2212", "-")
+    if bare.endswith("-"):
+        bare = "-" + bare[:-1]
+    elif bare.startswith("(") and bare.endswith(")"):
+        bare = "-" + bare[1:-1]
     whole, _, behind = bare.partition(decimal)
     first, *groups = whole.split(thousands) if thousands and thousands.strip() else [whole]
     whole = "".join([first, *groups])

@@ -10,12 +10,10 @@ from multiprocessing.connection import Connection, wait
 from nnctl.errors import RunError, UsageError
 from nnctl.process import memory
 from nnctl.process.cores import cores
-from nnctl.process.signals import held
-from nnctl.process.variables import one_thread
 from nnctl.spec.load import Loaded
 from nnctl.sweep.executors.contract import Ended, Failed, Halted, Outcome, Read, Reading, TrialTask
-from nnctl.sweep.executors.nursery import nursery
-from nnctl.sweep.executors.worker import FOR_MEMORY, Ready, work_as
+from nnctl.sweep.executors.nursery import start_worker
+from nnctl.sweep.executors.worker import FOR_MEMORY, Ready
 
 PATIENCE = 60.0
 """Seconds in which a worker that was told to stop may save. It is ended then: what it had saved before is whole."""
@@ -32,20 +30,13 @@ class Worker:
     def __init__(self, base: Loaded, threads: int) -> None:
         """Start the process, whose steps are by so many threads. Raises RunError where the system starts no more."""
         try:
-            context = nursery()
-            self.connection, theirs = context.Pipe()
-            self.process = context.Process(target=work_as, args=(dict(os.environ), base, theirs, threads))
-            # Ctrl-C waits until the worker can answer it.
-            with one_thread(), held():
-                self.process.start()
+            self.process, self.connection = start_worker(base, threads)
         except (OSError, EOFError) as error:
             if not isinstance(error, OSError):
                 raise RunError("no worker process can be started: what they are copied from died at once") from error
             raise RunError(
                 f"no worker process can be started: {error.strerror}\n  fewer at a time: -j, or allow more (ulimit -a)"
             ) from error
-        # Only the child may hold this end, or its death would go unnoticed.
-        theirs.close()
         self.tasks: dict[int, TrialTask] = {}
         self.net: str | None = None
         self.ready = self.leaving = self.dead = False

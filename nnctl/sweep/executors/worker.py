@@ -138,12 +138,14 @@ def _read(base: Loaded, reading: Reading, kept: Callable[[], Kept]) -> Read:
     return Read(memory.most_taken())
 
 
-def work_as(environment: Mapping[str, str], base: Loaded, tasks: Connection, threads: int) -> None:
+def work_as(
+    environment: Mapping[str, str], base: Loaded, tasks: Connection, threads: int, parent: int | None = None
+) -> None:
     """Do `work` in the environment of the process that asks, which may have changed since this one was prepared."""
     own = {name: value for name in THREADS if (value := os.environ.get(name)) is not None}
     os.environ.clear()
     os.environ.update({**environment, **own})
-    work(base, tasks, threads)
+    work(base, tasks, threads, parent)
 
 
 def _end_with_parent(sentinel: int | None) -> None:

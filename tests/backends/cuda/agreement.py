@@ -131,7 +131,7 @@ def _apart(plan: Plan) -> tuple[Plan, NDArray[np.bool_]]:
     room = np.ones(_ROOM, np.bool_)
     moved: dict[Slot, Slot] = {}
     for slot in dict.fromkeys(s for s in launch.outputs if s.place == "arena"):
-        moved[slot] = replace(slot, offset=len(room))
+        moved[slot] = slot._replace(offset=len(room))
         size = elements(slot) * element(slot.dtype).host.itemsize
         room = np.concatenate([room, np.zeros(size, np.bool_), np.ones(_ROOM + -size % 256, np.bool_)])
     launch = replace(launch, outputs=tuple(moved.get(s, s) for s in launch.outputs))

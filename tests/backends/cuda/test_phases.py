@@ -105,7 +105,7 @@ def test_a_phase_too_few_is_seen(plan: Plan) -> None:
 
 def test_memory_given_away_too_early_is_seen(plan: Plan) -> None:
     def moved(slot: Slot) -> Slot:
-        return replace(slot, offset=0) if slot.place == "arena" else slot
+        return slot._replace(offset=0) if slot.place == "arena" else slot
 
     launches = (replace(launch, outputs=tuple(map(moved, launch.outputs))) for launch in plan.launches)
     assert any("writes what" in words for words in races(replace(plan, launches=tuple(launches))))

@@ -10,6 +10,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.ipc as ipc
@@ -19,6 +20,7 @@ import pytest
 from nnctl.data.tables.layout import Layout
 from nnctl.data.tables.reading import read_table
 from nnctl.errors import DataError
+from tests.workbooks import number_cell, text_cell, workbook
 
 
 def columns(path: Path, **layout):
@@ -36,7 +38,7 @@ ARROW = {
     "int8": (pa.array([1, None], pa.int8()), [1, None]),
     "uint64": (pa.array([1, 2**63 - 1], pa.uint64()), [1, 2**63 - 1]),
     "uint64 beyond": (pa.array([1, 2**64 - 1], pa.uint64()), ["1", str(2**64 - 1)]),
-    "half": (pa.array([0.5, None], pa.float16()), [0.5, None]),
+    "half": (pa.array([np.float16(0.5), None], pa.float16()), [0.5, None]),
     "decimal": (pa.array([Decimal("1.25"), None], pa.decimal128(20, 2)), [1.25, None]),
     "whole decimal": (pa.array([Decimal(9007199254740993), None], pa.decimal128(20, 0)), [9007199254740993, None]),
     "long decimal": (pa.array([Decimal(10**30), None], pa.decimal128(38, 0)), [str(10**30), None]),
@@ -166,59 +168,17 @@ def test_a_column_of_records_that_becomes_text(tmp_path: Path):
     assert columns(tmp_path / "t.jsonl")["a"] == [*map(str, range(10_000)), "x"]
 
 
-def _text(name: str, text: str) -> str:
-    return f'<c r="{name}" t="inlineStr"><is><t>{text}</t></is></c>'
-
-
-def _number(name: str, number: float) -> str:
-    return f'<c r="{name}"><v>{number}</v></c>'
-
-
-def _workbook(path: Path, sheets: dict[str, list[list[str]]]) -> None:
-    """An xlsx of sheets, each rows of cells from the second on."""
-    package = "http://schemas.openxmlformats.org/package/2006"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    numbered = list(enumerate(sheets, 1))
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(
-            "_rels/.rels",
-            f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" Type="{office}/officeDocument" '
-            'Target="xl/workbook.xml"/></Relationships>',
-        )
-        archive.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
-            + "".join(f'<sheet name="{name}" sheetId="{i}" r:id="r{i}"/>' for i, name in numbered)
-            + "</sheets></workbook>",
-        )
-        archive.writestr(
-            "xl/_rels/workbook.xml.rels",
-            f'<Relationships xmlns="{package}/relationships">'
-            + "".join(
-                f'<Relationship Id="r{i}" Type="{office}/worksheet" Target="worksheets/sheet{i}.xml"/>'
-                for i, _ in numbered
-            )
-            + "</Relationships>",
-        )
-        for i, name in numbered:
-            rows = "".join(f'<row r="{r}">{"".join(cells)}</row>' for r, cells in enumerate(sheets[name], 2))
-            archive.writestr(
-                f"xl/worksheets/sheet{i}.xml", f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>'
-            )
-
-
 SHEET = [
-    [_text("B2", "n"), _text("C2", "code"), _text("D2", " real "), _text("E2", "truth")],
-    [_number("B3", 5), _text("C3", "007"), _number("D3", 0.5), '<c r="E3" t="b"><v>1</v></c>'],
-    [_number("B4", 6), _number("C4", 8), _number("D4", 1), '<c r="E4" t="e"><v>#N/A</v></c>'],
-    [_text("B5", "NA"), _text("C5", "x"), "", ""],
+    [text_cell("B2", "n"), text_cell("C2", "code"), text_cell("D2", " real "), text_cell("E2", "truth")],
+    [number_cell("B3", 5), text_cell("C3", "007"), number_cell("D3", 0.5), '<c r="E3" t="b"><v>1</v></c>'],
+    [number_cell("B4", 6), number_cell("C4", 8), number_cell("D4", 1), '<c r="E4" t="e"><v>#N/A</v></c>'],
+    [text_cell("B5", "NA"), text_cell("C5", "x"), "", ""],
 ]
 
 
 def test_a_sheet(tmp_path: Path):
     path = tmp_path / "t.xlsx"
-    _workbook(path, {"one": SHEET})
+    workbook(path, {"one": SHEET})
     assert columns(path) == {
         "n": [5, 6, None],
         "code": ["007", "8", "x"],
@@ -231,8 +191,12 @@ def test_a_sheet(tmp_path: Path):
 
 def test_numbers_of_a_sheet_are_names_and_marks(tmp_path: Path):
     path = tmp_path / "t.xlsx"
-    rows = [[_text("B2", "y"), _number("C2", 2019)], [_number("B3", -999), _number("C3", 1.5)], [_number("B4", 1)]]
-    _workbook(path, {"one": rows})
+    rows = [
+        [text_cell("B2", "y"), number_cell("C2", 2019)],
+        [number_cell("B3", -999), number_cell("C3", 1.5)],
+        [number_cell("B4", 1)],
+    ]
+    workbook(path, {"one": rows})
     assert columns(path, header=True, missing=("", "-999")) == {"y": [None, 1], "2019": [1.5, None]}
 
 
@@ -259,33 +223,36 @@ def test_a_sheet_of_open_document(tmp_path: Path):
 
 def test_several_sheets(tmp_path: Path):
     path = tmp_path / "t.xlsx"
-    _workbook(path, {"one": [], "two": SHEET, "three": SHEET[:1]})
-    assert refusal(path) == "t.xlsx has 2 sheets with cells\n  say one: sheet: two\n  they are two, three"
+    workbook(path, {"one": [], "two": SHEET, "three": SHEET[:1]})
+    assert refusal(path) == (
+        "t.xlsx has 2 sheets with cells\n  say one: in a spec sheet: two, to nnctl init --sheet two\n"
+        "  they are two, three"
+    )
     assert refusal(path, sheet="tow") == "t.xlsx: there is no sheet 'tow'\n  did you mean 'two'?"
     assert refusal(path, sheet="one") == "t.xlsx: sheet 'one' is empty"
     assert refusal(path, sheet="three") == "t.xlsx: sheet 'three' holds no rows below its header"
     assert columns(path, sheet="two")["n"] == [5, 6, None]
-    _workbook(path, {"one": [], "two": SHEET, "three": []})
+    workbook(path, {"one": [], "two": SHEET, "three": []})
     assert columns(path)["n"] == [5, 6, None]
 
 
 def test_a_column_of_a_sheet_without_a_name_and_cells_is_none(tmp_path: Path):
     path = tmp_path / "t.xlsx"
     rows = [
-        [_text("B2", "n"), "", _text("D2", "m"), _text("E2", " ")],
-        [_number("B3", 5), "", _number("D3", 1), ""],
-        [_number("B4", 6), _text("C4", " "), _number("D4", 2), ""],
+        [text_cell("B2", "n"), "", text_cell("D2", "m"), text_cell("E2", " ")],
+        [number_cell("B3", 5), "", number_cell("D3", 1), ""],
+        [number_cell("B4", 6), text_cell("C4", " "), number_cell("D4", 2), ""],
     ]
-    _workbook(path, {"one": rows})
+    workbook(path, {"one": rows})
     assert columns(path) == {"n": [5, 6], "m": [1, 2]}
     assert str(read_table(path, Layout()).cells("m").error(1, "!")).endswith("sheet 'one', cell D4: !")
-    _workbook(path, {"one": [*rows, ["", _number("C5", 9), "", ""]]})
+    workbook(path, {"one": [*rows, ["", number_cell("C5", 9), "", ""]]})
     assert refusal(path) == "t.xlsx: sheet 'one': the 2nd column has no name\n  give it one in the header"
 
 
 def test_broken_workbooks(tmp_path: Path, monkeypatch):
     path = tmp_path / "t.xlsx"
-    _workbook(path, {"one": SHEET})
+    workbook(path, {"one": SHEET})
     path.write_bytes(path.read_bytes()[:500])
     assert refusal(path).startswith("t.xlsx is cut short or broken, or has a password: ")
     path.write_bytes(b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
+from functools import partial
 
 from nnctl.backends.codegen.dialect import Values
 from nnctl.backends.codegen.inlining import Inlining, Operand
@@ -47,7 +48,7 @@ class _Loops:
         if self.columns is not None:
             flat, count = writer.columns(self.launch.outputs[0])
             self._made = self._let("made", f"window2({flat}, 0, {self.launch.outputs[0].shape[0]}, {count})")
-        values = Values(nest.expression, KERNEL, writer.number)
+        values = Values(nest.expression, KERNEL, partial(writer.number, free=True))
         for index in sorted(nest.scalars):
             # Read before the loop: what it writes might be what it reads, for all that LLVM knows.
             values.bind(index, self._let("s", self._load(nest.operands[index])))

@@ -62,9 +62,13 @@ class ScratchParameter:
 
 @dataclass(frozen=True)
 class FloatParameter:
-    """A constant of a formula: data, so that nets that differ in a rate share code."""
+    """A constant of a formula: data, so that nets that differ in a rate share code.
+
+    free: whether it is a number of the formula itself, in whose place the same formula of another net may have another.
+    """
 
     value: float
+    free: bool = False
 
 
 @dataclass(frozen=True)

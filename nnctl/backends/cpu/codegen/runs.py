@@ -59,7 +59,8 @@ def runs_of(entries: Sequence[Entry], plan: Plan) -> tuple[Run, ...]:
     """The runs of a step: of launches divided by examples, with a convolution among them."""
     if not any(launch.op.name in _IMAGES for launch in plan.launches):
         return ()
-    touched = [_Touched(entry, plan) for entry in entries]
+    known: dict[object, bool] = {}
+    touched = [_Touched(entry, plan, known) for entry in entries]
     ranges: list[tuple[int, int]] = []
     place = 0
     for fits, group in groupby(touched, lambda one: one.fits):
@@ -80,17 +81,27 @@ def runs_of(entries: Sequence[Entry], plan: Plan) -> tuple[Run, ...]:
 
 
 class _Touched:
-    """The buffers of the arena that an entry touches, by their places: those read, and those written without it."""
+    """The buffers of the arena that an entry touches, by their places: those read, and those written without it.
 
-    def __init__(self, entry: Entry, plan: Plan) -> None:
+    fits: whether its launch fits into a run. known: which do, of those looked at so far.
+    """
+
+    __slots__ = ("call", "fits", "launch", "made", "read")
+
+    def __init__(self, entry: Entry, plan: Plan, known: dict[object, bool]) -> None:
         call = self.call = entry if isinstance(entry, Call) else None
-        self.launch = plan.launches[call.launch] if call is not None and call.launch is not None else None
-        self.fits = self.launch is not None and _fits(self.launch)
+        launch = self.launch = plan.launches[call.launch] if call is not None and call.launch is not None else None
         slots = () if call is None else call.slots
         # A call's first slots are what its launch makes.
-        made = 0 if self.launch is None else len(self.launch.outputs)
+        made = 0 if launch is None else len(launch.outputs)
         self.read = {slot.offset for slot in slots[made:] if slot.place == "arena"}
         self.made = {slot.offset for slot in slots[:made] if slot.place == "arena"} - self.read
+        self.fits = False
+        if call is not None and launch is not None:
+            # Launches of a pattern differ in their memory alone.
+            if call.pattern not in known:
+                known[call.pattern] = _fits(launch)
+            self.fits = known[call.pattern]
 
 
 def _fits(launch: Launch) -> bool:

@@ -16,7 +16,7 @@ from nnctl.backends.cpu.codegen.parameters import Parameter
 from nnctl.backends.cpu.codegen.runs import Run, runs_of
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.codegen.writer import Writer, is_private
-from nnctl.backends.cpu.division import DividedLaunch, division_of
+from nnctl.backends.cpu.division import DividedLaunch, Division, division_of
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.graph.ir import Graph
 from nnctl.graph.views import VIEWS
@@ -24,7 +24,7 @@ from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Launch, Plan, Slot
 
-_NOT_IN_CODE = frozenset(("op", "inputs", "outputs", "attributes", "layer", "flops", "bytes", "phase"))
+_NOT_IN_CODE = frozenset(("op", "inputs", "outputs", "attributes", "layer", "flops", "bytes", "phase", "form"))
 """Fields of a launch that its code does not depend on, or that are looked at by themselves."""
 _IN_CODE = tuple(f.name for f in fields(DividedLaunch) if f.name not in _NOT_IN_CODE)
 
@@ -81,6 +81,9 @@ class _Generator:
         self.entries: list[Entry] = []
         self.written: dict[tuple[Any, ...], Pattern] = {}
         """Patterns of the calls so far, by what code can know of their launches."""
+        self.forms: dict[tuple[object, Division], int] = {}
+        self.described: dict[tuple[Any, ...], int] = {}
+        """Numbers of what was looked at so far: see `_numbered`."""
         self.scratch = 1
 
     def run(self) -> StepSource:
@@ -91,8 +94,9 @@ class _Generator:
             if launch.phase != phase:
                 self.entries.append(Barrier())
             phase = launch.phase
-            self._begin(launch)
-            self._launch(launch, position)
+            division = division_of(launch)
+            self._begin(launch, division)
+            self._launch(launch, division, position)
         if plan.guarded == len(plan.launches):
             self._guard()
         self._results()
@@ -102,41 +106,59 @@ class _Generator:
     def _writer(self, *, in_halves: bool = False) -> Writer:
         return Writer(self.plan.batch, frozenset(self.private), self.reserved, in_halves=in_halves)
 
-    def _begin(self, launch: Launch) -> None:
+    def _begin(self, launch: Launch, division: Division) -> None:
         """Begin a launch: a number that each thread makes for itself lies in memory of its own."""
+        if not self.private and division != "private":
+            return
         for slot in launch.outputs:
             if slot.place == "arena":
                 self.private.discard(slot.offset)
-                if division_of(launch) == "private":
+                if division == "private":
                     self.private.add(slot.offset)
                     self.ever_private[slot.offset] = None
 
-    def _launch(self, launch: Launch, position: int) -> None:
+    def _launch(self, launch: Launch, division: Division, position: int) -> None:
         """Append the call of a launch: that of an earlier one, where they differ in where their slots lie alone."""
-        slots = tuple(self.inlining.slots(launch))
-        like = tuple(self._described(launch, slots))
-        alone = division_of(launch) == "one"
+        slots = (*launch.outputs, *launch.inputs)
+        inlining = "inline" in [slot.place for slot in slots]
+        if inlining:
+            slots = tuple(self.inlining.slots(launch))
+        # Launches of a form are alike in all but their memory, and in what is inlined in them.
+        key = (launch.form, division) if launch.form is not None and not inlining else None
+        described = self.forms.get(key) if key is not None else None
+        if described is None:
+            described = self._numbered(launch, slots)
+            if key is not None:
+                self.forms[key] = described
+        like = described, *self._sharing(slots)
         pattern = self.written.get(like)
         if pattern is None:
-            writer = self._writer(in_halves=division_of(launch) == "halves")
+            writer = self._writer(in_halves=division == "halves")
             _emit(writer, launch, self.inlining)
             pattern = self.written[like] = self._pattern(writer, slots)
-        self.entries.append(Call(pattern, slots, alone, position))
+        self.entries.append(Call(pattern, slots, division == "one", position))
+
+    def _numbered(self, launch: Launch, slots: Sequence[Slot]) -> int:
+        """The number of all that code can know of a launch but where its slots lie."""
+        described = tuple(self._described(launch, slots))
+        return self.described.setdefault(described, len(self.described))
 
     def _described(self, launch: Launch, slots: Sequence[Slot]) -> Iterator[Any]:
-        """All that code can know of a launch but where its slots lie: which of them are one, or share their memory."""
         yield launch.op.identity
         yield from [getattr(launch, name) for name in _IN_CODE]
         yield from sorted(launch.attributes.items())
-        number: dict[Any, int] = {}
         for slot in slots:
             if slot.place == "inline":
                 inner = self.inlining.launch(slot)
                 yield inner.op.identity, *sorted(inner.attributes.items())
-            private = is_private(slot, self.private)
-            memory = slot.place, slot.key, slot.offset
-            yield slot.place, slot.shape, slot.dtype, slot.batched, private
-            yield number.setdefault(slot, len(number)), number.setdefault(memory, len(number))
+            yield slot.place == "inline", slot.shape, slot.dtype, slot.batched
+
+    def _sharing(self, slots: tuple[Slot, ...]) -> tuple[Any, ...]:
+        """All that code can know of where slots lie: which are one, share their memory, or are each thread's own."""
+        memory = [(slot.place, slot.key, slot.offset) for slot in slots]
+        private = [i for i, slot in enumerate(slots) if is_private(slot, self.private)] if self.private else ()
+        places = tuple([place for place, _, _ in memory])
+        return places, tuple(map(slots.index, slots)), tuple(map(memory.index, memory)), tuple(private)
 
     def _pattern(self, writer: Writer, slots: tuple[Slot, ...]) -> Pattern:
         kind, passed = _kind(tuple(writer.body), writer.parameters)

@@ -42,6 +42,11 @@ def is_private(slot: Slot, private: Collection[int]) -> bool:
     return slot.shape == () and slot.place == "arena" and slot.offset in private
 
 
+def is_plain(value: float) -> bool:
+    """True for a constant that is written out where it is used."""
+    return value in _PLAIN
+
+
 class Writer:
     """The parts of the function of one launch, as they are collected.
 
@@ -95,11 +100,11 @@ class Writer:
 
     # -- numbers -------------------------------------------------------------------
 
-    def number(self, value: float) -> str:
-        """A constant: written out if it is a plain one, else a parameter."""
-        if value in _PLAIN:
+    def number(self, value: float, *, free: bool = False) -> str:
+        """A constant: written out if it is a plain one, else a parameter. free: see `FloatParameter`."""
+        if is_plain(value):
             return KERNEL.literal.format(repr(value))
-        return self._named("number", FloatParameter(value))
+        return self._named("number", FloatParameter(value, free))
 
     def flag(self, value: int) -> str:
         """0 or 1 as a parameter: launches that differ in it share a function, which in the text they would not."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 
-from nnctl.backends.cpu.compiler.objects import object_code
-from nnctl.process.signals import held, leave
+from nnctl.backends.machine import llvm_features, processor
+from nnctl.process.signals import held
 
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from {module} import serve; serve()"
+_PROGRAM = """import sys
+sys.path[:] = {path!r}
+from nnctl.backends.cpu.compiler.serving import serve
+serve({processor!r}, {features!r})"""
 
 
 class HelperGoneError(Exception):
@@ -17,13 +19,18 @@ class HelperGoneError(Exception):
 
 
 class Helper:
-    """A process that makes object code for this one, until it is closed or this one ends; a context."""
+    """A process that makes object code for this one, until it is closed or this one ends; a context.
+
+    spared: whether it was ended before it had begun.
+    """
+
+    spared = False
 
     def __init__(self) -> None:
         # Here and not above: most starts compile nothing.
         import subprocess
 
-        program = _PROGRAM.format(path=sys.path, module=__name__)
+        program = _PROGRAM.format(path=sys.path, processor=processor(), features=llvm_features())
         # Signals are this process's affair. Nothing of the environment or of the working folder changes what is loaded.
         with held():
             self._process = subprocess.Popen(
@@ -32,6 +39,7 @@ class Helper:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
+        self._begun = False
 
     def __enter__(self) -> Helper:
         return self
@@ -45,6 +53,13 @@ class Helper:
     def ready(self) -> None:
         """Wait until it has begun. Raises HelperGoneError."""
         self._line()
+        self._begun = True
+
+    def spare(self) -> None:
+        """End it where it has not begun yet: nothing is left to do."""
+        if not self._begun:
+            self.spared = True
+            self._process.kill()
 
     def code(self, text: str, level: int) -> bytes:
         """See `object_code`. Raises HelperGoneError."""
@@ -65,25 +80,3 @@ class Helper:
         if not line.endswith(b"\n"):
             raise HelperGoneError
         return line
-
-
-def serve() -> None:
-    """Be a helper: object code to stdout for modules on stdin, until that ends."""
-    # Whoever has left no longer reads.
-    with suppress(BrokenPipeError):
-        leave(_answer)
-    os._exit(0)
-
-
-def _answer() -> None:
-    given, taken = sys.stdin.buffer, sys.stdout.buffer
-    taken.write(b"\n")
-    taken.flush()
-    while head := given.readline():
-        level, size = map(int, head.split())
-        text = given.read(size)
-        if len(text) < size:
-            return
-        code = object_code(text.decode(), level)
-        taken.write(b"%d\n" % len(code) + code)
-        taken.flush()

@@ -14,14 +14,15 @@ import llvmlite.binding as llvm
 import numpy
 
 from nnctl.backends.cache.store import kept_bytes, key_of
+from nnctl.backends.cpu.compiler.machine_code import code_for, machine_of
 from nnctl.backends.machine import instruction_sets, llvm_features, processor
 
 AS_WRITTEN = 0
 """The level for IR that was written out by hand, vectors and registers included: whatever rewrites it takes three times
 as long to compile, and may take away what was written for: at 256 bits a product is half as fast again without."""
-_OPTIONS = ("-disable-lsr",)
-"""LLVM's options. Addresses of loops stay as they were written: to rewrite them is a quarter of the time of compiling,
-no loop here gains by it, and at 256 bits products lose a tenth."""
+FOR_LOOPS = 1
+"""The level for what the compiler of kernels writes: loops become vectors. The levels above take half as long again,
+the same bits come out, and no step of the benchmarks is faster."""
 _engines: list[Any] = []
 """Engines: they keep loaded code in memory, for as long as the process lives."""
 
@@ -32,19 +33,7 @@ def target() -> list[str]:
 
 
 def _new_machine() -> Any:
-    _set_options()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=processor(), features=llvm_features(), opt=3, jit=True
-    )
-
-
-@cache
-def _set_options() -> None:
-    """Set LLVM's options, once a process."""
-    for option in _OPTIONS:
-        llvm.set_option("nnctl", option)
+    return machine_of(processor(), llvm_features())
 
 
 @cache
@@ -54,19 +43,8 @@ def _machine() -> Any:
 
 
 def object_code(text: str, level: int, machine: Any = None) -> bytes:
-    """A module of IR as machine code, for this processor unless LLVM's `machine` is given.
-
-    level: of LLVM's optimization; from 3 on loops become vectors. Code is always chosen with care.
-    """
-    machine = machine or _machine()
-    module = llvm.parse_assembly(text)
-    module.triple = machine.triple
-    module.data_layout = str(machine.target_data)
-    tuning = llvm.create_pipeline_tuning_options(speed_level=level)
-    tuning.loop_vectorization = tuning.slp_vectorization = level > 2
-    builder = llvm.create_pass_builder(machine, tuning)
-    builder.getModulePassManager().run(module, builder)
-    return bytes(machine.emit_object(module))
+    """A module of IR as machine code, for this processor unless LLVM's `machine` is given. level: see `code_for`."""
+    return code_for(text, level, machine or _machine())
 
 
 def addresses(code: list[bytes], symbols: list[str]) -> list[int]:

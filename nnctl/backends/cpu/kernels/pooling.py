@@ -13,7 +13,7 @@ import numpy as np
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
-from nnctl.backends.cpu.compiler.marks import compiled, independent
+from nnctl.backends.cpu.compiler.marks import apart, compiled, independent
 from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, two
 from nnctl.plan.plan import Launch
 
@@ -52,7 +52,7 @@ def in_fours(x: Any, pooled: Any, geometry: Any) -> Any:
     return fits and fours and top == 0 and left == 0
 
 
-@compiled
+@apart
 def _largest_of_fours(x: Any, out: Any) -> None:
     rows, columns, channels = out.shape
     for i in range(rows):
@@ -63,7 +63,7 @@ def _largest_of_fours(x: Any, out: Any) -> None:
                 out[i, j, c] = larger(upper, lower)
 
 
-@compiled
+@apart
 def _largest_of_windows(x: Any, out: Any, geometry: Any) -> None:
     kh, kw, down, across, top, left, apart, aside = geometry
     rows, columns, channels = out.shape
@@ -91,7 +91,7 @@ def max_pool_gradient(g: Any, x: Any, out: Any, geometry: Any, scratch: Any) -> 
             _into_windows(g[n], x[n], out[n], geometry, scratch)
 
 
-@compiled
+@apart
 def _into_fours(g: Any, x: Any, out: Any) -> None:
     rows, columns, channels = g.shape
     if 2 * rows < out.shape[0] or 2 * columns < out.shape[1]:
@@ -112,7 +112,7 @@ def _into_fours(g: Any, x: Any, out: Any) -> None:
                 out[2 * i + 1, 2 * j + 1, c] = below if fourth > third else F(0.0)
 
 
-@compiled
+@apart
 def _into_windows(g: Any, x: Any, out: Any, geometry: Any, scratch: Any) -> None:
     """The same for any windows; scratch has the largest of each channel so far, and the number of its place."""
     kh, kw, down, across, top, left, apart, aside = geometry

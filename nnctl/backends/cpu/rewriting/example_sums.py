@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from nnctl.graph.fusion import composed
@@ -51,9 +52,15 @@ class ExampleSums:
 _ITSELF = Expression(1, (), (0,))
 
 
+@lru_cache(maxsize=4096)
+def example_sums(expression: Expression, scales: tuple[float, ...]) -> ExampleSums:
+    """The op. The same one for equal formulas and scales."""
+    return ExampleSums(expression, scales)
+
+
 def sum_of(value: Value, result: Value, scale: float, layer: str) -> Node:
     """The node of the sums of one value."""
-    return Node(ExampleSums(_ITSELF, (scale,)), (value,), (result,), {}, layer)
+    return Node(example_sums(_ITSELF, (scale,)), (value,), (result,), {}, layer)
 
 
 def together(nodes: Sequence[Node]) -> Node:
@@ -64,7 +71,7 @@ def together(nodes: Sequence[Node]) -> Node:
     outputs = tuple(v for node in nodes for v in node.outputs)
     scales = tuple(scale for node in nodes for scale in sums_op(node).scales)
     expression = composed(len(inputs), parts, tuple(range(len(inputs), len(inputs) + len(outputs))))
-    return Node(ExampleSums(expression, scales), inputs, outputs, {}, nodes[-1].layer)
+    return Node(example_sums(expression, scales), inputs, outputs, {}, nodes[-1].layer)
 
 
 def sums_op(node: Node) -> ExampleSums:

@@ -101,8 +101,10 @@ def _ownable(graph: Graph) -> set[Value]:
     """Readers of each such weight."""
     for old, new in graph.updates.items():
         update = producers.get(new)
+        if update is None or not _changes(update, old):
+            continue
         products = {node for node in readers.get(old, []) if node is not update}
-        if update is not None and _changes(update, old) and products and all(_multiplies(n, old) for n in products):
+        if products and all(_multiplies(n, old) for n in products):
             reading[old] = {update, *products}
     search, fewer = _Columns(graph), True
     while fewer:

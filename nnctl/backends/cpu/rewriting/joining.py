@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums, summed_shape, sums_op, together
 from nnctl.graph.ir import Graph, Node
 
@@ -13,20 +15,21 @@ _LINES = 48
 
 def joined(graph: Graph) -> Graph:
     """The graph with one node for sums of one shape of which none needs another."""
-    units: dict[Node, list[Node]] = {node: [node] for node in graph.nodes}
-    """Of each node those that it is made with; of several nodes the same list."""
+    sums = [node for node in graph.nodes if isinstance(node.op, ExampleSums)]
+    units: dict[Node, list[Node]] = {node: [node] for node in sums}
+    """Of each sum those that it is made with; of several the same list."""
     search = _Search(graph, units)
     last: dict[object, list[Node]] = {}
-    for node in graph.nodes:
-        if isinstance(node.op, ExampleSums):
-            shape = summed_shape(node)
-            group = last.get(shape)
-            if group is not None and _fits(group, node) and not search.needs(node, group):
-                group.append(node)
-                units[node] = group
-            else:
-                last[shape] = units[node]
-    return graph.rebuilt(_ordered(graph, units))
+    for node in sums:
+        shape = summed_shape(node)
+        group = last.get(shape)
+        if group is not None and _fits(group, node) and not search.needs(node, group):
+            group.append(node)
+            units[node] = group
+        else:
+            last[shape] = units[node]
+    several = {node: unit for node, unit in units.items() if len(unit) > 1}
+    return graph.rebuilt(_ordered(graph, several)) if several else graph
 
 
 def _fits(group: list[Node], node: Node) -> bool:
@@ -55,18 +58,19 @@ class _Search:
                 producer = self.producers.get(value)
                 if producer is None or producer in seen:
                     continue
-                unit = self.units[producer]
+                unit = self.units.get(producer)
                 if unit is group:
                     return True
+                made_with = unit or [producer]
                 # What is made before the group, with all that it is made with, needs nothing of it.
-                if self.position[unit[-1]] > first:
-                    waiting += unit
-                seen.update(unit)
+                if self.position[made_with[-1]] > first:
+                    waiting += made_with
+                seen.update(made_with)
         return False
 
 
-def _ordered(graph: Graph, units: dict[Node, list[Node]]) -> list[Node]:
-    """One node for each unit, each behind what it reads, otherwise in the graph's order."""
+def _ordered(graph: Graph, several: Mapping[Node, list[Node]]) -> list[Node]:
+    """One node for each unit of several, each behind what it reads, otherwise in the graph's order."""
     producers = graph.producers
     nodes: list[Node] = []
     done: set[Node] = set()
@@ -75,9 +79,13 @@ def _ordered(graph: Graph, units: dict[Node, list[Node]]) -> list[Node]:
         node = waiting.pop()
         if node in done:
             continue
-        unit = units[node]
-        needed = [producers[v] for one in unit for v in one.inputs if v in producers]
-        before = [other for other in needed if other not in done]
+        unit = several.get(node, (node,))
+        before: list[Node] = []
+        for one in unit:
+            for value in one.inputs:
+                producer = producers.get(value)
+                if producer is not None and producer not in done:
+                    before.append(producer)
         if before:
             waiting += [node, *reversed(before)]
         else:

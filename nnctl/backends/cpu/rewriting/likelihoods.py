@@ -38,8 +38,10 @@ SOFTMAX_AND_LIKELIHOOD = StructuredOp(
 
 def scored_once(graph: Graph) -> Graph:
     """The graph in which a plain log-likelihood is made with the softmax that the way back reads."""
-    position = {node: number for number, node in enumerate(graph.nodes)}
     softmax = {node.inputs[0]: node for node in graph.nodes if node.op.name == "softmax"}
+    if not softmax:
+        return graph
+    position = {node: number for number, node in enumerate(graph.nodes)}
     made: dict[Node, Node] = {}
     """The node that stands in for the later of two."""
     gone: set[Node] = set()

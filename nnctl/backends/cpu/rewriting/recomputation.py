@@ -6,13 +6,13 @@ way back, and a gradient is masked again, from arrays that the launch reads in a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nnctl.backends.codegen.inlining import INLINED
 from nnctl.backends.codegen.simplicity import is_simple
-from nnctl.backends.cpu.rewriting.example_sums import ExampleSums, sums_op
+from nnctl.backends.cpu.rewriting.example_sums import ExampleSums, example_sums, sums_op
 from nnctl.graph.fusion import Part, composed, fused
-from nnctl.graph.ir import Graph, Node, Value
+from nnctl.graph.ir import Form, Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import broadcast
 from nnctl.plan.lower import constant_nodes
@@ -39,9 +39,11 @@ def recomputed(graph: Graph) -> Graph:
     return graph.rebuilt(nodes)
 
 
-def _reading_sources(graph: Graph) -> list[Node]:
+def _reading_sources(graph: Graph) -> Sequence[Node]:
     """Nodes whose formulas read what is broadcast in them itself, where other inputs have the whole shape."""
     source = {node.outputs[0]: node.inputs[0] for node in graph.nodes if node.op.name == "broadcast_to"}
+    if not source:
+        return graph.nodes
     return [
         _reading(node, source) if isinstance(node.op, (ElementwiseOp, ExampleSums)) else node for node in graph.nodes
     ]
@@ -62,12 +64,16 @@ def _candidates(graph: Graph) -> set[Node]:
     updated = set(graph.updates.values())
     # What is found where it is read, formulas alone can find.
     inlined = {value for node in graph.nodes if node.op.name in INLINED for value in node.outputs}
+    fitting: dict[Form, bool] = {}
     found = set()
     for node in graph.nodes:
-        made = node.outputs[0]
-        if not isinstance(node.op, ElementwiseOp) or len(made.shape) < _IMAGE or not inlined.isdisjoint(node.inputs):
+        if not isinstance(node.op, ElementwiseOp):
             continue
-        if made in kept or not made.batched or not all(_alike(made, value) for value in node.inputs):
+        form = node.form
+        if form not in fitting:
+            fitting[form] = _fits(node)
+        made = node.outputs[0]
+        if not fitting[form] or made in kept or not inlined.isdisjoint(node.inputs):
             continue
         if all(
             isinstance(r.op, ExampleSums)
@@ -76,6 +82,12 @@ def _candidates(graph: Graph) -> set[Node]:
         ):
             found.add(node)
     return found
+
+
+def _fits(node: Node) -> bool:
+    """True for a formula of images or sequences by what it reads and gives."""
+    made = node.outputs[0]
+    return len(made.shape) >= _IMAGE and made.batched and all(_alike(made, value) for value in node.inputs)
 
 
 def _alike(made: Value, value: Value) -> bool:
@@ -87,10 +99,12 @@ def _alike(made: Value, value: Value) -> bool:
 
 
 def _places(graph: Graph, candidates: set[Node]) -> Mapping[Value, frozenset[object]]:
-    """The places where each value is computed if every candidate is a part of its readers: sums share one."""
+    """The places where each candidate is computed if all are parts of their readers: sums share one."""
     readers = graph.readers
     places: dict[Value, frozenset[object]] = {}
     for node in reversed(graph.nodes):
+        if node not in candidates:
+            continue
         for value in node.outputs:
             found: set[object] = set()
             for reader in readers.get(value, []):
@@ -125,4 +139,4 @@ def _with(node: Node, inside: list[Node]) -> Node:
     parts.append((op.expression, tuple(numbers[v] for v in node.inputs)))
     results = range(len(numbers), len(numbers) + len(node.outputs))
     expression = composed(len(inputs), tuple(parts), tuple(results))
-    return Node(ExampleSums(expression, op.scales), inputs, node.outputs, {}, node.layer)
+    return Node(example_sums(expression, op.scales), inputs, node.outputs, {}, node.layer)

@@ -15,15 +15,21 @@ from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops import OPS
 from nnctl.ops.shapes import Symbol, TensorType
 
+_SUMS = frozenset(("sum", "mean", "sum_to"))
+
 
 def summed_by_example(graph: Graph) -> Graph:
     """The graph with such sums and means in two parts."""
-    return graph.rebuilt(part for node in graph.nodes for part in _parts(node))
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if node.op.name in _SUMS:
+            nodes += _parts(node)
+        else:
+            nodes.append(node)
+    return graph.rebuilt(nodes)
 
 
 def _parts(node: Node) -> tuple[Node, ...]:
-    if node.op.name not in ("sum", "mean", "sum_to"):
-        return (node,)
     x, result = node.inputs[0], node.outputs[0]
     axes = set(reduced_axes(node))
     rows = x.shape[0] if len(x.shape) == 2 else 1
