@@ -60,7 +60,7 @@ def _matmul(writer: Writer, launch: Launch) -> None:
 
 
 def _where_made(writer: Writer, launch: Launch, half: int) -> AbstractContextManager[None]:
-    """What is written inside is done by the thread that makes this half; by all where each makes a part of both."""
+    """A block for the thread that makes this half; for all threads where each makes a part of both."""
     if division_of(launch) != "halves":
         return nullcontext()
     first, behind = writer.halves()
