@@ -45,11 +45,16 @@ class StepCode:
         self._stored = {slot.key: element(slot.dtype, plan.precision) for slot in slots if slot.place == "storage"}
         self.walk = self._functions.walk
 
+    @property
+    def kind(self) -> StepCode:
+        """The code whose functions these are: one for all plans that differ in numbers alone."""
+        return self if self._alike is None else self._alike[0]
+
     def with_numbers(self, instead: Numbers) -> StepCode:
         """The code of a plan that differs from this one's in numbers alone: the same functions, other arguments."""
         other = copy(self)
         other._layouts, other._parts = {}, {}
-        other._alike = self, instead
+        other._alike = self.kind, instead
         return other
 
     def layouts(self, threads: int, *, timed: bool = False) -> Sequence[TableLayout]:
