@@ -25,7 +25,7 @@ def tree_of(function: Function) -> ast.FunctionDef:
 def _trees(text: str) -> Mapping[int, ast.FunctionDef]:
     """The functions of a file by their first lines, which are those of their decorators."""
     found = (node for node in _statements(ast.parse(text).body) if isinstance(node, ast.FunctionDef))
-    return {min(part.lineno for part in (node, *node.decorator_list)): node for node in found}
+    return {min([node.lineno, *(mark.lineno for mark in node.decorator_list)]): node for node in found}
 
 
 def file_of(function: Function) -> str:
