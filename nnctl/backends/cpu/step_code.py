@@ -98,7 +98,7 @@ class StepCode:
 
 
 _kept: list[tuple[Plan, StepCode]] = []
-"""What was asked for last stands last."""
+"""Plans and their code, in the order in which they were asked for."""
 
 
 def code_of(plan: Plan) -> StepCode:
