@@ -7,7 +7,7 @@ the examples than the columns that meet them; what travels are the sums of the h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nnctl.backends.codegen.inlining import inlined_nodes
@@ -48,17 +48,23 @@ HALF_PRODUCTS = StructuredOp(
 def in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which products of few examples with weights that can be owned are made in two halves."""
     weights = _ownable(graph)
-    if not weights:
+    found = {n for n in graph.nodes if n.op.name == "matmul" and n.inputs[1] in weights and _is_small(n, sizes)}
+    return made_in_two(graph, HALF_PRODUCTS, found)
+
+
+def made_in_two(graph: Graph, op: StructuredOp, products: Collection[Node]) -> Graph:
+    """The graph in which an op makes these products as two summands. Where a formula alone reads one, it adds them."""
+    if not products:
         return graph
     readers, results = graph.readers, set(graph.results)
     nodes: list[Node] = []
     added: dict[Value, Node] = {}
     """Sums of halves by their results, to be part of the formula that reads them."""
     for node in graph.nodes:
-        if node.op.name == "matmul" and node.inputs[1] in weights and _is_small(node, sizes):
+        if node in products:
             (whole,) = node.outputs
             halves = tuple(Value(f"{whole.name}.half{i}", whole.type) for i in (1, 2))
-            nodes.append(Node(HALF_PRODUCTS, node.inputs, halves, {}, node.layer))
+            nodes.append(Node(op, node.inputs, halves, {}, node.layer))
             total = _sum(halves, whole, node.layer)
             reading = readers.get(whole, [])
             alone = len(reading) == 1 and whole not in results
