@@ -81,6 +81,9 @@ schedule: {{epochs: 1, batch_size: 5}}
     steps = spec_steps(tmp_path / "spec.yaml", 5, 9)
     plan = CpuBackend(threads).plan(steps.network.training_step, steps.sizes)
     assert races(plan, steps, threads) == []
+    # Gradients of weights of sequences are sums over the examples of each thread.
+    assert plan.owned is not None
+    assert races(plan.owned, steps, threads) == []
 
 
 @pytest.mark.parametrize("graph", ["evaluation", "prediction", "objective"])

@@ -75,7 +75,7 @@ def bind(name: str, write: Callable[[], str], symbols: list[str]) -> list[int]:
     name: of the file in the cache, and of no other module's. write: gives the module's text, where it is to be
     compiled.
     """
-    code = kept_bytes(name, [surroundings()], lambda: object_code(write(), AS_WRITTEN))
+    code = kept_bytes(name, [surroundings(), *symbols], lambda: object_code(write(), AS_WRITTEN))
     found = addresses([code], symbols)
     for symbol, address in zip(symbols, found):
         llvm.add_symbol(symbol, address)

@@ -7,7 +7,7 @@ the examples than the columns that meet them; what travels are the sums of the h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nnctl.backends.codegen.inlining import inlined_nodes
@@ -48,16 +48,18 @@ HALF_PRODUCTS = StructuredOp(
 def in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which products of few examples with weights that can be owned are made in two halves."""
     weights = graph.once("weights with owners", lambda: _ownable(graph))
-    products = frozenset(
-        node
-        for node in (graph.nodes if weights else ())
-        if node.op.name == "matmul" and node.inputs[1] in weights and _is_small(node, sizes)
+    found = frozenset(
+        n
+        for n in (graph.nodes if weights else ())
+        if n.op.name == "matmul" and n.inputs[1] in weights and _is_small(n, sizes)
     )
-    return graph.once(("halves", products), lambda: _halved(graph, products)) if products else graph
+    return graph.once(("halves", found), lambda: made_in_two(graph, HALF_PRODUCTS, found))
 
 
-def _halved(graph: Graph, products: Set[Node]) -> Graph:
-    """The graph in which these products are made in two halves."""
+def made_in_two(graph: Graph, op: StructuredOp, products: Collection[Node]) -> Graph:
+    """The graph in which an op makes these products as two summands. Where a formula alone reads one, it adds them."""
+    if not products:
+        return graph
     readers, results = graph.readers, set(graph.results)
     nodes: list[Node] = []
     added: dict[Value, Node] = {}
@@ -66,7 +68,7 @@ def _halved(graph: Graph, products: Set[Node]) -> Graph:
         if node in products:
             (whole,) = node.outputs
             halves = tuple(Value(f"{whole.name}.half{i}", whole.type) for i in (1, 2))
-            nodes.append(Node(HALF_PRODUCTS, node.inputs, halves, {}, node.layer))
+            nodes.append(Node(op, node.inputs, halves, {}, node.layer))
             total = _sum(halves, whole, node.layer)
             reading = readers.get(whole, [])
             alone = len(reading) == 1 and whole not in results
