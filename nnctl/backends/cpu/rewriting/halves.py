@@ -8,6 +8,7 @@ the examples than the columns that meet them; what travels are the sums of the h
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 from nnctl.backends.codegen.inlining import inlined_nodes
@@ -83,9 +84,13 @@ def made_in_two(graph: Graph, op: StructuredOp, products: Collection[Node]) -> G
 
 
 def _sum(parts: tuple[Value, ...], whole: Value, layer: str) -> Node:
+    return Node(_add(), parts, (whole,), {}, layer)
+
+
+@cache
+def _add() -> ElementwiseOp:
     recorder = Recorder(2)
-    expression = recorder.finish([recorder.value(0) + recorder.value(1)])
-    return Node(from_expression("add", expression), parts, (whole,), {}, layer)
+    return from_expression("add", recorder.finish([recorder.value(0) + recorder.value(1)]))
 
 
 def _is_small(node: Node, sizes: Mapping[str, int]) -> bool:
