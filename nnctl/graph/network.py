@@ -123,12 +123,17 @@ class Network:
     @cached_property
     def prediction(self) -> Graph:
         """The net's output for a batch, without targets; stateful layers resume."""
-        return run_passes(self._reading("predict", "stateful"), FINAL_PASSES)
+        return run_passes(self.raw_prediction, FINAL_PASSES)
 
     @cached_property
     def unfused_prediction(self) -> Graph:
         """The prediction as it reads in a textbook: one node a formula."""
-        return run_passes(self._reading("predict", "stateful"), TEXTBOOK_PASSES)
+        return run_passes(self.raw_prediction, TEXTBOOK_PASSES)
+
+    @cached_property
+    def raw_prediction(self) -> Graph:
+        """The prediction before any pass: its ops are asked for by runs that only train and never predict."""
+        return self._reading("predict", "stateful")
 
     @cached_property
     def continuation(self) -> Graph:
