@@ -127,7 +127,7 @@ def test_memory_given_away_too_early_is_seen(digits):
     """Gradients laid over an activation that other threads have yet to read."""
     plan = CpuBackend(2).plan(digits.network.training_step, digits.sizes)
     planted = replace(plan, launches=tuple(
-        replace(launch, outputs=tuple(replace(s, offset=0) if s.place == "arena" and s.batched else s
+        replace(launch, outputs=tuple(s._replace(offset=0) if s.place == "arena" and s.batched else s
                                       for s in launch.outputs))
         for launch in plan.launches
     ))  # fmt: skip

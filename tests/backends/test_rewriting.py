@@ -41,13 +41,15 @@ REAL = DataSignature((6, 7, 2), "real", None, (3,))
 BYTES = DataSignature((6, 7, 2), "uint8", None, (3,), statistics_shape=())
 
 
-def case_of(layers: str, signature: DataSignature = REAL) -> Case:
-    spec = net(f"layers: [{layers}, {{type: dense, units: 3}}]\ncost: mse\noptimizer: sgd")
+def case_of(layers: str, signature: DataSignature = REAL, optimizer: str = "sgd") -> Case:
+    spec = net(f"layers: [{layers}, {{type: dense, units: 3}}]\ncost: mse\noptimizer: {optimizer}")
     return Case(spec, signature, 5, 0)
 
 
-def training(layers: str, signature: DataSignature = REAL) -> tuple[Graph, Case, dict[str, Any]]:
-    case = case_of(layers, signature)
+def training(
+    layers: str, signature: DataSignature = REAL, optimizer: str = "sgd"
+) -> tuple[Graph, Case, dict[str, Any]]:
+    case = case_of(layers, signature, optimizer)
     graph = Network(case.spec, case.signature).training_step
     inputs = case.storage() | {name: array[0] for name, array in case.feeds(1).items()}
     running = {v.name: np.linspace(0.5, 2.0, v.shape[0]) for v in graph.inputs if v.role == "state"}
@@ -86,8 +88,9 @@ def test_the_way_back_through_a_normalization_reads_its_input_twice():
 DENSE = "flatten, {type: dense, units: 5, activation: sigmoid}"
 
 
-def test_products_in_halves_compute_the_same():
-    graph, case, inputs = training(DENSE, BYTES)
+@pytest.mark.parametrize("optimizer", ["sgd", "{type: momentum, learning_rate: 0.01}", "adam"])
+def test_products_in_halves_compute_the_same(optimizer):
+    graph, case, inputs = training(DENSE, BYTES, optimizer)
     found = in_halves(graph, case.sizes())
     verify(found)
     assert [node.op.name for node in found.nodes if "half" in node.op.name] == ["half_products"]
@@ -95,6 +98,12 @@ def test_products_in_halves_compute_the_same():
     assert len(found.nodes) == len(graph.nodes)
     expected = interpret(graph, inputs, case.sizes()).by_name()
     assert_same(interpret(found, inputs, case.sizes()).by_name(), expected, 1e-10)
+
+
+def test_weights_whose_gradient_is_read_besides_have_no_owner():
+    graph, case, _ = training(DENSE, BYTES, "{type: adam, clip: {type: global_norm, limit: 0.5}}")
+    found = in_halves(graph, case.sizes())
+    assert all(node.op.name != "half_products" for node in found.nodes)
 
 
 def test_products_of_many_examples_stay_whole():

@@ -8,7 +8,7 @@ even ahead of their use.
 from __future__ import annotations
 
 from nnctl.backends.cpu.rewriting.gradients import HALF_GRADIENTS
-from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS
+from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS, gradient_of
 from nnctl.graph.ir import Graph, Node
 from nnctl.graph.views import view_sources
 
@@ -18,7 +18,9 @@ def owning_nodes(graph: Graph) -> set[Node]:
     halves, each the sums over half of the positions."""
     products = [node for node in graph.nodes if node.op is HALF_PRODUCTS]
     producers, source = graph.producers, view_sources(graph)
-    updates = {producers[graph.updates[node.inputs[1]]] for node in products}
+    weights = [node.inputs[1] for node in products]
+    updates = {producers[graph.updates[weight]] for weight in weights}
+    changing = {node for weight in weights if (node := gradient_of(graph, weight)) is not None}
     examples = {producers[source.get(node.inputs[0], node.inputs[0])] for node in products}
     gradients = [node for node in graph.nodes if node.op is HALF_GRADIENTS]
-    return {*products, *updates, *examples, *gradients}
+    return {*products, *updates, *changing, *examples, *gradients}

@@ -100,7 +100,7 @@ def _is_small(node: Node, sizes: Mapping[str, int]) -> bool:
 
 
 def _ownable(graph: Graph) -> set[Value]:
-    """Weights that nothing reads but products of examples, and an update that is a product itself.
+    """Weights that nothing reads but products of examples, and an update that is such a product or reads one.
 
     They are of a first layer, for the gradient of a product's input would read them, too. The examples have to be made
     by a formula, and be read for such weights alone.
@@ -109,12 +109,12 @@ def _ownable(graph: Graph) -> set[Value]:
     reading: dict[Value, set[Node]] = {}
     """Readers of each such weight."""
     for old, new in graph.updates.items():
-        update = producers.get(new)
-        if update is None or not _changes(update, old):
+        update, gradient = producers.get(new), gradient_of(graph, old)
+        if gradient is None:
             continue
         products = {node for node in readers.get(old, []) if node is not update}
         if products and all(_multiplies(n, old) for n in products):
-            reading[old] = {update, *products}
+            reading[old] = {gradient, *products}
     search, fewer = _Columns(graph), True
     while fewer:
         all_reading = {node for nodes in reading.values() for node in nodes}
@@ -161,8 +161,25 @@ class _Columns:
         return True
 
 
-def _changes(node: Node, weight: Value) -> bool:
-    return node.op.name == "accumulate_product" and node.inputs[0] is weight and len(weight.shape) == 2
+def gradient_of(graph: Graph, weight: Value) -> Node | None:
+    """The product that a weight's update is, or that its formula reads beside the weight, what is kept for it, numbers.
+
+    None where the update is another.
+    """
+    update = graph.producers.get(graph.updates[weight])
+    if update is None or len(weight.shape) != 2:
+        return None
+    if update.op.name == "accumulate_product":
+        return update if update.inputs[0] is weight else None
+    values = (*update.inputs, *update.outputs)
+    if not isinstance(update.op, ElementwiseOp) or any(v.shape not in ((), weight.shape) for v in values):
+        return None
+    made = [graph.producers[v] for v in update.inputs if v.shape != () and v in graph.producers]
+    if len(made) != 1 or made[0].op.name != "matmul" or made[0].attributes.get("transpose_b"):
+        return None
+    (gradient,) = made[0].outputs
+    alone = graph.readers[gradient] == [update] and gradient not in graph.results
+    return made[0] if alone and made[0].attributes.get("transpose_a") else None
 
 
 def _multiplies(node: Node, weight: Value) -> bool:
