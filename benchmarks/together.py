@@ -1,8 +1,8 @@
 """The suite `together`: 64 trials of a small net, a process each and several in one process.
 
-Trials of 784-30-10 on batches of 10 made images of MNIST's shape differ in rate and seed. Every way trains the same
-trials, whole commands one after the other in each round; what they print must agree to the last digit before anyone is
-told the best round.
+Trials of 784-30-10 on batches of 10 made images of MNIST's shape differ in rate and seed; on a CPU others in λ and
+seed. Every way trains the same trials, whole commands one after the other in each round; what they print must agree to
+the last digit before anyone is told the best round.
 """
 
 from __future__ import annotations
@@ -30,32 +30,40 @@ cost: log_likelihood
 schedule: {{epochs: {epochs}, batch_size: 10}}
 backend: {backend}
 """
-_RATES = 16
+_VALUES = 16
 _EPOCHS = 30
+_RATES, _STRENGTHS = "optimizer.learning_rate", "regularizer.strength"
 
 
 @dataclass
 class Way:
-    """A way to train the trials: so many at a time, so many of them in a process. rows: what it prints."""
+    """A way to train the trials: so many at a time, so many of them in a process. rows: what it prints.
+
+    path: of the setting in which they differ beside their seeds.
+    """
 
     jobs: int
     together: int
+    path: str = _RATES
     spent: list[Spent] = field(default_factory=list)
     rows: list[Any] = field(default_factory=list)
 
     @property
     def words(self) -> str:
         """The way in a table."""
+        differ = "" if self.path == _RATES else ", that differ in λ"
         if self.together == 1:
-            return f"{self.jobs} at a time, a process each"
+            return f"{self.jobs} at a time, a process each{differ}"
         processes = -(-self.jobs // self.together)
-        return f"{self.jobs} at a time, in {processes} process{'' if processes == 1 else 'es'}"
+        return f"{self.jobs} at a time, in {processes} process{'' if processes == 1 else 'es'}{differ}"
 
     def sweep(self, folder: Path, trials: int) -> None:
         """Train the trials once more."""
         shutil.rmtree(folder / "run", ignore_errors=True)
-        rates = ",".join(f"{0.05 * (1 + number):g}" for number in range(min(trials, _RATES)))
-        line = ("--grid", f"optimizer.learning_rate={rates}", "--seeds", str(-(-trials // _RATES)))
+        values = ",".join(f"{0.05 * (1 + number):g}" for number in range(min(trials, _VALUES)))
+        line = ("--grid", f"{self.path}={values}", "--seeds", str(-(-trials // _VALUES)))
+        if self.path == _STRENGTHS:
+            line = (*line, "--set", "regularizer={type: l2, strength: 1.0}")
         line = (*line, "-j", str(self.jobs), "--set", f"sweep.together={self.together}", "--quiet", "--out", "run")
         printed = folder / "rows.jsonl"
         self.spent.append(nnctl(folder, "sweep", "spec.yaml", *line, output=printed))
@@ -67,7 +75,7 @@ def ways_of(backend: str) -> list[Way]:
     if backend == "cuda":
         return [Way(1, 1), Way(8, 1), Way(8, 8), Way(16, 16), Way(32, 32)]
     count = cores()
-    return [Way(count, 1), Way(count, count), Way(4 * count, 4)]
+    return [Way(count, 1), Way(count, count), Way(4 * count, 4), *(Way(count, n, _STRENGTHS) for n in (1, count))]
 
 
 def table_of(ways: Sequence[Way], trials: int) -> list[dict[str, Any]]:
@@ -111,7 +119,8 @@ def main(arguments: Sequence[str]) -> None:
         for _ in range(rounds):
             for way in ways:
                 way.sweep(folder, trials)
-    if any(way.rows != ways[0].rows for way in ways):
+    first = {way.path: way for way in reversed(ways)}
+    if any(way.rows != first[way.path].rows for way in ways):
         raise SystemExit("benchmarks: the ways do not train the same: see that the installation is whole")
     rows = table_of(ways, trials)
     lines = [

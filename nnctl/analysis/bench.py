@@ -31,7 +31,11 @@ _ROWS = 4096
 _REPEATS = 5
 """Chunks of steps, of which the fastest counts."""
 _TOGETHER = 8
-"""Trials of a sweep that are timed together, where one process trains several."""
+"""Trials of a sweep that are timed together in one process."""
+_SECONDS_TOGETHER = 2.0
+"""Seconds of that, about, where so few steps are enough for one."""
+_TURNS = 20
+"""Chunks of each, of which the fastest counts."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,9 @@ class Bench:
 
     workers and resources: those that share the step, their number and in words. ways: those to run
     the step that this machine was measured for. together: trials of a sweep that one process trains there at a time,
-    1 where a process each is faster, or evaluation was timed. gain: the steps that they make in the time of one of a
-    trial alone; None of 1, and where there is no memory for all.
+    1 where a process each is faster, or evaluation was timed. beside: those that were timed in one process, each by
+    one worker of its backend. gain: the steps that they make in the time of one of a trial alone; None where none were
+    timed, for want of memory or of anything to share.
     """
 
     backend: str
@@ -71,6 +76,7 @@ class Bench:
     timings: tuple[Timing, ...]
     ways: tuple[Alternative, ...] = ()
     together: int = 1
+    beside: int = _TOGETHER
     gain: float | None = None
 
 
@@ -108,7 +114,8 @@ def bench(
     rows = max(_ROWS, size)
     require_for_training(network, size, rows)
     plan = chosen.plan(graph, interface.sizes(size, rows))
-    stored = _storage(network, size, rows)
+    examples = random_examples(network.signature, rows, 0)
+    stored = _storage(network, size, examples)
     storage = {name: chosen.to_device(array) for name, array in stored.items()}
     feeds = _feeds(spec, size, rows, steps)
     timed = chosen.load_timed(plan, storage, retune=retune)
@@ -129,17 +136,24 @@ def bench(
     timings.append(replace(_timing(total, "(step)", whole, whole, limit), op=""))
     workers, words = timed.resources.workers, timed.resources.words
     ways = tuple(timed.chosen_from())
-    together = likely(spec.backend, chosen.name).together(_TOGETHER) if step == "train" else 1
+    here = likely(spec.backend, chosen.name)
+    together = here.together(_TOGETHER) if step == "train" else 1
+    beside = together if together > 1 else _TOGETHER
     # Twice: ways to run a step are tried on copies.
     room = chosen.memory_left() // (2 * (plan.arena_bytes + sum(array.nbytes for array in stored.values())))
     gain = None
-    if 1 < together <= room:
-        others = [choose_backend(specified, [graph], name=backend, workers=threads).backend for _ in range(together)]
-        executables = [
-            other.load(plan, {name: other.to_device(array) for name, array in stored.items()}) for other in others
-        ]
-        gain = together * whole / _seconds_together(executables, feeds, steps)
-    return Bench(chosen.name, workers, words, size, steps, tuple(timings), ways, together, gain)
+    if step == "train" and here.shares and beside <= room:
+        # As the trials of a sweep are loaded, which share the cores among them.
+        of_trials = spec.backend.sharing(1)
+
+        def loaded() -> Executable:
+            own = choose_backend(of_trials, [graph], name=backend, workers=1).backend
+            # They read the same examples.
+            placed = {n: (own.to_read if n in examples else own.to_device)(array) for n, array in stored.items()}
+            return own.load(plan, placed)
+
+        gain = _gain([loaded() for _ in range(beside)], loaded(), feeds, steps, whole)
+    return Bench(chosen.name, workers, words, size, steps, tuple(timings), ways, together, beside, gain)
 
 
 def _timing(launch: Launch, name: str, seconds: float, whole: float, limit: float) -> Timing:
@@ -172,18 +186,25 @@ def _seconds_a_step(executable: Executable, feeds: Mapping[str, NDArray[Any]], s
     return fastest
 
 
-def _seconds_together(executables: Sequence[Executable], feeds: Mapping[str, NDArray[Any]], steps: int) -> float:
-    """Seconds of a step of each, their chunks under way at the same time."""
-    for executable in executables:
-        # What is compiled or tried at the first chunk is no part of a step.
-        executable.start(feeds, steps).result()
-    fastest = float("inf")
-    for _ in range(_REPEATS):
-        began = time.perf_counter()
-        for pending in [executable.start(feeds, steps) for executable in executables]:
-            pending.result()
-        fastest = min(fastest, (time.perf_counter() - began) / steps)
-    return fastest
+def _gain(
+    several: Sequence[Executable], one: Executable, feeds: Mapping[str, NDArray[Any]], steps: int, seconds: float
+) -> float:
+    """The steps that several make in the time of one of one, their chunks under way at the same time.
+
+    seconds: of a step, about. Whoever comes between makes a chunk longer, never shorter: they are timed in turn, often.
+    """
+    steps = max(1, min(steps, int(_SECONDS_TOGETHER / (seconds * len(several) * _TURNS))))
+    few = {name: array[:steps] for name, array in feeds.items()}
+    fastest = {1: float("inf"), len(several): float("inf")}
+    for turn in range(_TURNS + 1):
+        for executables in ((one,), several):
+            began = time.perf_counter()
+            for pending in [executable.start(few, steps) for executable in executables]:
+                pending.result()
+            # What is compiled or tried at the first chunk is no part of a step.
+            if turn:
+                fastest[len(executables)] = min(fastest[len(executables)], time.perf_counter() - began)
+    return len(several) * fastest[1] / fastest[len(several)]
 
 
 def _seconds_a_launch(executable: TimedExecutable, feeds: Mapping[str, NDArray[Any]], steps: int) -> list[float]:
@@ -196,8 +217,9 @@ def _seconds_a_launch(executable: TimedExecutable, feeds: Mapping[str, NDArray[A
     return [float(seconds) / steps for seconds in best]
 
 
-def _storage(network: Network, batch: int, rows: int) -> dict[str, NDArray[Any]]:
-    stored = initial_state(network, 0, batch) | random_examples(network.signature, rows, 0)
+def _storage(network: Network, batch: int, examples: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """All that a step reads and changes, by name."""
+    stored = {**initial_state(network, 0, batch), **examples}
     narrow = {k: np.asarray(v, REAL if np.asarray(v).dtype.kind == "f" else None) for k, v in stored.items()}
     return narrow | {interface.SEED: np.zeros(2, INDEX)}
 

@@ -64,11 +64,10 @@ def bench(
         f"backend {measured.backend}, {measured.resources}, batch {measured.batch}, {measured.steps} steps",
         file=sys.stderr,
     )
-    if measured.gain is not None:
-        gained = f"{measured.gain:.1f} × as many steps a second as one alone"
-        print(
-            f"{measured.together} trials of a sweep in one process (-j {measured.together}): {gained}", file=sys.stderr
-        )
-    elif step == "train" and measured.together == 1:
+    if step == "train" and measured.together == 1:
         print("trials of a sweep do best in a process each, as many as there are cores (-j)", file=sys.stderr)
+    if measured.gain is not None:
+        how = f"-j {measured.together}" if measured.together > 1 else f"sweep.together: {measured.beside}"
+        gained = f"{measured.gain:.2f} × as many steps a second as one alone"
+        print(f"{measured.beside} trials of a sweep in one process ({how}): {gained}", file=sys.stderr)
     print_rows([asdict(timing) for timing in measured.timings])

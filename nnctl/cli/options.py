@@ -54,7 +54,17 @@ Limit = Annotated[
     typer.Option("--limit", metavar="N", min=1, help=f"Rows at most; {_ROWS} in a table if absent."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.")]
+
+
+def _silence(quiet: bool) -> bool:
+    if quiet:
+        from nnctl.cli import log_handler
+
+        log_handler.silence()
+    return quiet
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but errors.", callback=_silence)]
 
 
 def split_columns(columns: list[str] | None) -> list[str]:

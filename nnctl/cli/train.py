@@ -45,7 +45,7 @@ def train(
     import signal
     import sys
 
-    from nnctl.cli import BROKEN_PIPE, log_handler
+    from nnctl.cli import BROKEN_PIPE
     from nnctl.errors import Interrupted, UsageError
     from nnctl.reporting.follow import RunSink, follow
     from nnctl.reporting.formats import FORMATS, format_named
@@ -56,8 +56,6 @@ def train(
     from nnctl.training.signals import stop_on_signals
     from nnctl.training.specs import open_spec
 
-    if quiet:
-        log_handler.silence()
     chosen = format_named(form) if form is not None else None
     shortcuts = {"backend": backend, "seed": seed, "schedule.epochs": epochs}
     overrides = [*(set_ or ()), *(f"{path}={value}" for path, value in shortcuts.items() if value is not None)]

@@ -53,7 +53,9 @@ class Accumulator:
 
 def running_sum(before: float, terms: NDArray[Any]) -> float:
     """`before` and the terms (n,), added one after the other: `np.sum` adds in pairs, and depends on their number."""
-    return float(np.add.accumulate(np.concatenate(([before], terms)))[-1])
+    sums = np.empty(len(terms) + 1)
+    sums[0], sums[1:] = before, terms
+    return float(np.add.accumulate(sums, out=sums)[-1])
 
 
 class Mean(Accumulator):

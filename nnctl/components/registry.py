@@ -21,10 +21,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform
 
+from nnctl.components.packages import EntryPoint, entry_points
 from nnctl.late import dataclass
 
 log = logging.getLogger("nnctl.plugins")
@@ -248,17 +248,17 @@ def plugin_of(trace: TracebackType | None) -> str | None:
 def _load() -> None:
     for module in _BUILTIN_MODULES:
         import_module(module)
-    found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: (e.name, e.value))
+    found = entry_points(ENTRY_POINT_GROUP)
     # Ours first, so that no other can be faster in taking a name.
-    for entry_point in (e for e in found if _root(e) == "nnctl"):
+    for entry_point in (e for e in found if e.root == "nnctl"):
         entry_point.load()
-    for entry_point in (e for e in found if _root(e) != "nnctl"):
+    for entry_point in (e for e in found if e.root != "nnctl"):
         _load_plugin(entry_point)
 
 
 def _load_plugin(entry_point: EntryPoint) -> None:
-    package = entry_point.dist.name if entry_point.dist is not None else entry_point.name
-    _plugins[_root(entry_point)] = package
+    package = entry_point.package
+    _plugins[entry_point.root] = package
     before = {kind: dict(known) for kind, known in _registry.items()}
     try:
         entry_point.load()
@@ -270,10 +270,6 @@ def _load_plugin(entry_point: EntryPoint) -> None:
         sentence = f"the plugin {package} is not loaded: {why}"
         _not_loaded.append(sentence)
         log.info("%s", sentence)
-
-
-def _root(entry_point: EntryPoint) -> str:
-    return entry_point.module.partition(".")[0]
 
 
 def _place(cls: type[Component]) -> str:

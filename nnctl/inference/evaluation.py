@@ -49,9 +49,9 @@ def evaluate(
     split: if None the test split, or where the runs have none validation. data: a file or folder of
     labelled examples instead; see `nnctl.inference.labelled`.
     The vote is the class that most runs answer, among equals the one with the
-    largest sum of outputs. The mean takes the largest mean output; for values it
-    is measured by its mean squared error, too. Both have the first run's metrics, the vote
-    those that hang on the answers alone. top_k adds the share of examples whose
+    largest sum of outputs; of a metric with a threshold each run says yes above that. The mean
+    takes the largest mean output; for values it is measured by its mean squared error, too. Both
+    have the first run's metrics, the vote those that hang on the answers alone. top_k adds the share of examples whose
     class is among the k largest outputs. copies: let each run answer by the mean of its
     outputs for an example and so many augmented copies, which has no cost of its own.
     Raises RunError, UsageError, DataError, also where a run has no finite answer to an example.
@@ -170,7 +170,7 @@ def _ensemble(
         judged = first.judge(mean.reshape(outputs[0].shape), targets)
         return [EvaluationResult({**empty, "run": "mean", **judged, "mse": _mean_squared_error(mean, targets)})]
     mean, winner = np.mean(outputs, axis=0), vote(outputs)
-    by_vote, by_mean = first.judge_answers(winner, targets), first.judge(mean, targets)
+    by_vote, by_mean = first.judge_vote(outputs, winner, targets), first.judge(mean, targets)
     return [
         _judged({**empty, "run": "vote", **by_vote}, None, winner, targets, first.classes, None),
         _judged({**empty, "run": "mean", **by_mean}, mean, mean.argmax(1), targets, first.classes, top_k),

@@ -87,13 +87,32 @@ class TrainedRun:
         scores, labels = counted(scores, targets)
         return judge(metrics, scores[:, 1:] if self.one_unit else scores, labels, labelled=True)
 
-    def judge_answers(self, answers: NDArray[np.int64], targets: NDArray[Any]) -> dict[str, float | None]:
-        """The metrics that hang on the answers alone, of classes (n,); the others are None."""
+    def judge_vote(
+        self, outputs: Sequence[NDArray[np.float64]], winner: NDArray[np.int64], targets: NDArray[Any]
+    ) -> dict[str, float | None]:
+        """The metrics of a vote that hang on the answers alone; the others are None.
+
+        outputs: of each net, (n, classes), as `scores` gives them. winner: the class that most of them answer, (n,).
+        Where a metric has a threshold, a net says yes above it, and most nets decide; of as many the mean output.
+        """
         metrics = self.engine.network.fitted_metrics
-        of_answers = {column: metric for column, metric in metrics.items() if metric.of_answers}
-        answers, labels = counted(answers, targets)
-        sure = np.eye(len(self.classes or ()))[answers]
-        return dict.fromkeys(metrics) | judge(of_answers, sure, labels, labelled=True)
+        stacked, labels = counted(np.stack(outputs, axis=1), targets)
+        units = stacked[:, :, 1:] if self.one_unit else stacked
+        sure = np.eye(len(self.classes or ()))[counted(winner, targets)[0]]
+        judged: dict[str, float | None] = dict.fromkeys(metrics)
+        for column, metric in metrics.items():
+            if not metric.of_answers:
+                continue
+            given = sure if metric.yes_above is None else _by_most(units, metric.yes_above)
+            judged |= judge({column: metric}, given, labels, labelled=True)
+        return judged
+
+
+def _by_most(units: NDArray[np.float64], border: float) -> NDArray[np.float64]:
+    """Outputs (n, units) that are above a border where most nets' are, and else below it. units: (n, nets, units)."""
+    share, mean = (units > border).mean(axis=1), units.mean(axis=1)
+    yes = np.where(share == 0.5, mean > border, share > 0.5)
+    return np.where(yes, border + 1.0, border - 1.0)
 
 
 @dataclass(frozen=True)

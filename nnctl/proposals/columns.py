@@ -46,6 +46,10 @@ _CIRCLE = 2
 _EXACT = 1 << 53
 
 
+GROUPED = numerals.Notation(",", ".")
+"""Numbers whose point stands between groups of digits."""
+
+
 @dataclass(frozen=True)
 class Decided:
     """A column as it is proposed.
@@ -93,6 +97,15 @@ def decide(cells: Cells) -> Decided:
         # Programs that know one kind of numbers write whole ones as 17.0.
         return _of_whole_numbers(replace(cells, values=pc.cast(cells.values, pa.int64())), count)
     return _number(cells, {})
+
+
+def decide_grouped(cells: Cells, comma: str) -> Decided:
+    """The proposal for a column of numbers whose point stands between groups. comma: a column with a decimal comma."""
+    texts = different(cells)
+    dotted = texts.filter(pc.match_substring(texts, "."))[0].as_py()
+    read = f"{dotted!r} is read as {dotted.replace('.', '')}, for {cut(comma)!r} has a decimal comma"
+    doubt = f"column {cut(cells.name)!r}: {read}; or is it {{type: number}}?"
+    return _number(cells, GROUPED.said, f"written as {dotted!r}", doubt)
 
 
 def gaps_in(cells: Cells) -> int:

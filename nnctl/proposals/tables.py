@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.compute as pc
 
 from nnctl.data.tables import numerals
 from nnctl.data.tables.cells import Cells, Table
-from nnctl.data.tables.kinds import different
+from nnctl.data.tables.kinds import different, grouped_by_points
 from nnctl.data.tables.layout import MISSING, Layout
 from nnctl.data.tables.reading import TEXT, open_table
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError
 from nnctl.proposals import nets, targets
-from nnctl.proposals.columns import Decided, count_of, decide, gaps_in, words_of
+from nnctl.proposals.columns import GROUPED, Decided, count_of, decide, decide_grouped, gaps_in, words_of
 from nnctl.proposals.layouts import layout_of
 from nnctl.proposals.proposal import Called, Proposal
 from nnctl.proposals.series import of_series, time_of
@@ -77,6 +77,13 @@ def of_table(path: Path, called: Called, target: str | None, sheet: str | None =
     except DataError as error:
         raise DataError("\n  ".join([error.message, *doubts])) from error
     columns = {other: _decided(table, other, name) for other in table.columns if other != name}
+    if (comma := _with_decimal_comma(columns, about, name)) is not None:
+        grouped = _grouped_by_points(path, layout, table)
+        columns |= {
+            n: decide_grouped(cells, comma) for n, cells in grouped.items() if n in columns and columns[n].is_used
+        }
+        if name in grouped and about.answer.sizes is None:
+            about = targets.describe_grouped(grouped[name], comma)
     owner = _owner_of(table, name)
     if owner is not None:
         columns[owner] = Decided("ignore", "whose row it is: the split is by it")
@@ -107,6 +114,25 @@ def _decided(table: Table, name: str, target: str) -> Decided:
     if column.is_used and (again := targets.says_again(cells, table.cells(target))):
         return Decided("ignore", f"{again}; what is to be predicted would be known")
     return column
+
+
+def _with_decimal_comma(columns: Mapping[str, Decided], about: targets.Target, target: str) -> str | None:
+    """The first column whose numbers have a decimal comma, or the target; None where there is none."""
+    said = {name: column.value for name, column in columns.items()}
+    if about.column is not None:
+        said[target] = cast("Mapping[str, object]", about.column.value)
+    return next((n for n, value in said.items() if isinstance(value, Mapping) and value.get("decimal") == ","), None)
+
+
+def _grouped_by_points(path: Path, layout: Layout, table: Table) -> dict[str, Cells]:
+    """Columns of numbers whose point may stand between groups, as texts."""
+    found = {}
+    for name in table.columns:
+        if grouped_by_points(table.cells(name)) is not None and path.name.lower().endswith(TEXT):
+            written = open_table(path, replace(layout, as_text=frozenset([name])), None).cells(name)
+            if GROUPED in numerals.notations(different(written)):
+                found[name] = written
+    return found
 
 
 def _listed(columns: Mapping[str, Decided], about: targets.Target, target: str) -> dict[str, Any]:

@@ -17,7 +17,15 @@ from nnctl.data.tables.kinds import different
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError, UsageError
 from nnctl.late import dataclass
-from nnctl.proposals.columns import FEW, MOSTLY_DIFFERENT, count_of, gaps_in, words_of
+from nnctl.proposals.columns import (
+    FEW,
+    GROUPED,
+    MOSTLY_DIFFERENT,
+    count_of,
+    decide_grouped,
+    gaps_in,
+    words_of,
+)
 from nnctl.proposals.proposal import Answer
 from nnctl.spec.noted import Noted
 
@@ -99,6 +107,13 @@ def describe(cells: Cells) -> Target:
             raise DataError(f"{cells.place.name}: the target {name!r} has infinite numbers\n  remove these rows")
         return _amounts({"type": "number"}, "", gaps)
     return _classes(cells)
+
+
+def describe_grouped(cells: Cells, comma: str) -> Target:
+    """The proposal for a target of amounts whose point stands between groups, from its texts; see `decide_grouped`."""
+    decided = decide_grouped(cells, comma)
+    fields = {"type": "number", **GROUPED.said}
+    return _amounts(fields, decided.why, gaps_in(cells), [decided.doubt.replace("column", "the target", 1)])
 
 
 def says_again(cells: Cells, target: Cells) -> str:

@@ -157,8 +157,8 @@ class Loop:
         self.saver.step = self.step
         self._began = self._clock() - seconds
 
-    def checkpoint(self) -> Checkpoint:
-        """The state of the run between two steps."""
+    def checkpoint(self, state: dict[str, NDArray[Any]] | None = None) -> Checkpoint:
+        """The state of the run between two steps. state: of the engine, where somebody has read it."""
         progress = {
             **self.saver.identity,
             "seed": self.spec.seed,
@@ -175,7 +175,7 @@ class Loop:
         }
         if self.spec.watched is not None:
             progress |= {"layer_rows": self._layer_rows, "layer_rows_sha256": self._layer_rows_sha256}
-        return Checkpoint(progress, self.engine.state(), self._measures.arrays())
+        return Checkpoint(progress, self.engine.state() if state is None else state, self._measures.arrays())
 
     def run(self, stop: StopRequest | None = None, pause: Pausing | None = None) -> Iterator[Event]:
         """Train to the end, or to a pause. Raises Interrupted after saving, DivergedError and DeviceLost without."""
@@ -268,7 +268,8 @@ class Loop:
         return self.rates.learning_rate(max(self.step - 1, 0))
 
     def _evaluate(self) -> Iterator[Event]:
-        self._failing.require_finite_state(self.engine.state(), self.step, self._last_rate)
+        state = self.engine.state()
+        self._failing.require_finite_state(state, self.step, self._last_rate)
         yield from self._watch()
         # The step before this evaluation is the last that trained at this rate.
         values: dict[str, Value] = {"learning_rate": self.rates.learning_rate(self.step - 1)}
@@ -282,7 +283,7 @@ class Loop:
         record = self._row("evaluation", self.step, values)
         self.history.append(record)
         self._rows_sha256 = rows_digest(self._rows_sha256, record)
-        improved = self._observe(record)
+        improved = self._observe(record, state)
         yield Evaluated(record, improved)
 
     def _watch(self) -> Iterator[Event]:
@@ -298,7 +299,8 @@ class Loop:
             self._layer_rows_sha256 = rows_digest(self._layer_rows_sha256, row)
         yield Watched(rows)
 
-    def _observe(self, record: Record) -> bool:
+    def _observe(self, record: Record, state: dict[str, NDArray[Any]]) -> bool:
+        """True where the record is the best of all. state: of the engine, at this step."""
         column = self._rates_column
         if column is not None:
             self.rates.observe(_number(record[column]), self.engine.higher_is_better(metric_of(column)))
@@ -311,7 +313,7 @@ class Loop:
             self.stopped = self.monitor.reason
         if self.monitor.best_step != self.step:
             return False
-        self.saver.best = self.checkpoint()
+        self.saver.best = self.checkpoint(state)
         return True
 
     def _measure(self, split: str, subset: NDArray[np.int64] | None = None) -> Generator[Event, None, dict[str, Value]]:

@@ -94,7 +94,9 @@ class Rates:
 
     def learning_rate(self, step: int) -> float:
         """The learning rate of one step."""
-        return float(self.values(step, 1)["learning_rate"][0])
+        if self.schedule.unit == "epoch":
+            return float(self._at("learning_rate", self.timetable.epoch_of(step), self.timetable.epochs))
+        return float(self._at("learning_rate", step, self.timetable.steps))
 
 
 def at_step(values: Mapping[str, NDArray[Any]], index: int) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 from nnctl.late import dataclass
@@ -56,7 +57,7 @@ class Timetable:
         every, drop_last = schedule.evaluate_every, spec.data.contiguous
         return cls.of(examples, schedule.batch_size, schedule.epochs, every, drop_last=drop_last)
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """The number of batches, the smaller last one included."""
         return -(-self.examples // self.batch)

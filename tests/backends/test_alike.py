@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 from typing import Any
 
@@ -133,7 +132,7 @@ def test_zeros_of_two_signs_are_two_numbers() -> None:
 
 @pytest.mark.compile
 def test_code_is_made_once_for_plans_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_code, "_recent", deque())
+    monkeypatch.setattr(step_code, "_kept", [])
     code = code_of(trained())
     made: list[str] = []
     monkeypatch.setattr(step_code, "generate", lambda plan: made.append(plan.name))
@@ -145,3 +144,20 @@ def test_code_is_made_once_for_plans_alike(monkeypatch: pytest.MonkeyPatch) -> N
     changed = np.flatnonzero(mine.words != its.words)
     assert set(changed.tolist()) <= {word for word, _ in its.free}
     assert again.layouts(1) is again.layouts(1)
+
+
+@pytest.mark.compile
+def test_code_is_kept_as_long_as_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_code, "_kept", [])
+    plans = [trained(f"layers.0.units={units}") for units in (4, 5, 6)]
+    first, *_ = (code_of(plan) for plan in plans)
+    assert [plan for plan, _ in step_code._kept] == plans
+    monkeypatch.setattr(step_code, "_MOST", 2 * len(plans[0].launches))
+    assert code_of(trained("layers.0.units=4", *RATES)).kind is first
+    code_of(trained("layers.0.units=7"))
+    assert step_code._kept[0][1] is first
+    assert len(step_code._kept) == 2
+    # The last one stays, however large.
+    monkeypatch.setattr(step_code, "_MOST", 1)
+    last = code_of(trained("layers.0.units=8"))
+    assert [code for _, code in step_code._kept] == [last]

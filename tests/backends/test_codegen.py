@@ -33,6 +33,7 @@ from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
+from nnctl.backends.cpu.rewriting.gradients import HALF_GRADIENTS
 from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS
 from nnctl.backends.cpu.rewriting.likelihoods import SOFTMAX_AND_LIKELIHOOD
 from nnctl.backends.cpu.rewriting.pooling_gradients import MAX_POOL_GRADIENT
@@ -158,7 +159,8 @@ def test_an_op_has_an_emitter_or_is_a_view_or_is_missing(name):
 
 
 def test_every_emitter_is_of_an_op():
-    rewritten = {ExampleSums.name, HALF_PRODUCTS.name, MAX_POOL_GRADIENT.name, SOFTMAX_AND_LIKELIHOOD.name}
+    halves = {HALF_PRODUCTS.name, HALF_GRADIENTS.name}
+    rewritten = {ExampleSums.name, MAX_POOL_GRADIENT.name, SOFTMAX_AND_LIKELIHOOD.name, *halves}
     assert EMITTERS.keys() - OPS.keys() == rewritten, "others are of graphs that the backend has rewritten"
     assert set(INLINED) <= EMITTERS.keys()
 

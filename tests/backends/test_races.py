@@ -81,6 +81,9 @@ schedule: {{epochs: 1, batch_size: 5}}
     steps = spec_steps(tmp_path / "spec.yaml", 5, 9)
     plan = CpuBackend(threads).plan(steps.network.training_step, steps.sizes)
     assert races(plan, steps, threads) == []
+    # Gradients of weights of sequences are sums over the examples of each thread.
+    assert plan.owned is not None
+    assert races(plan.owned, steps, threads) == []
 
 
 @pytest.mark.parametrize("graph", ["evaluation", "prediction", "objective"])
@@ -124,7 +127,7 @@ def test_memory_given_away_too_early_is_seen(digits):
     """Gradients laid over an activation that other threads have yet to read."""
     plan = CpuBackend(2).plan(digits.network.training_step, digits.sizes)
     planted = replace(plan, launches=tuple(
-        replace(launch, outputs=tuple(replace(s, offset=0) if s.place == "arena" and s.batched else s
+        replace(launch, outputs=tuple(s._replace(offset=0) if s.place == "arena" and s.batched else s
                                       for s in launch.outputs))
         for launch in plan.launches
     ))  # fmt: skip

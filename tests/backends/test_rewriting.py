@@ -14,6 +14,7 @@ from backends.conftest import ExactlyThreads
 from nnctl.backends.cpu.rewriting import rewritten
 from nnctl.backends.cpu.rewriting.biased_tables import biased_tables
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
+from nnctl.backends.cpu.rewriting.gradients import HALF_GRADIENTS, gradients_in_halves
 from nnctl.backends.cpu.rewriting.halves import in_halves
 from nnctl.backends.cpu.schedule import lowered
 from nnctl.components.signature import DataSignature
@@ -40,13 +41,15 @@ REAL = DataSignature((6, 7, 2), "real", None, (3,))
 BYTES = DataSignature((6, 7, 2), "uint8", None, (3,), statistics_shape=())
 
 
-def case_of(layers: str, signature: DataSignature = REAL) -> Case:
-    spec = net(f"layers: [{layers}, {{type: dense, units: 3}}]\ncost: mse\noptimizer: sgd")
+def case_of(layers: str, signature: DataSignature = REAL, optimizer: str = "sgd") -> Case:
+    spec = net(f"layers: [{layers}, {{type: dense, units: 3}}]\ncost: mse\noptimizer: {optimizer}")
     return Case(spec, signature, 5, 0)
 
 
-def training(layers: str, signature: DataSignature = REAL) -> tuple[Graph, Case, dict[str, Any]]:
-    case = case_of(layers, signature)
+def training(
+    layers: str, signature: DataSignature = REAL, optimizer: str = "sgd"
+) -> tuple[Graph, Case, dict[str, Any]]:
+    case = case_of(layers, signature, optimizer)
     graph = Network(case.spec, case.signature).training_step
     inputs = case.storage() | {name: array[0] for name, array in case.feeds(1).items()}
     running = {v.name: np.linspace(0.5, 2.0, v.shape[0]) for v in graph.inputs if v.role == "state"}
@@ -85,8 +88,9 @@ def test_the_way_back_through_a_normalization_reads_its_input_twice():
 DENSE = "flatten, {type: dense, units: 5, activation: sigmoid}"
 
 
-def test_products_in_halves_compute_the_same():
-    graph, case, inputs = training(DENSE, BYTES)
+@pytest.mark.parametrize("optimizer", ["sgd", "{type: momentum, learning_rate: 0.01}", "adam"])
+def test_products_in_halves_compute_the_same(optimizer):
+    graph, case, inputs = training(DENSE, BYTES, optimizer)
     found = in_halves(graph, case.sizes())
     verify(found)
     assert [node.op.name for node in found.nodes if "half" in node.op.name] == ["half_products"]
@@ -96,10 +100,51 @@ def test_products_in_halves_compute_the_same():
     assert_same(interpret(found, inputs, case.sizes()).by_name(), expected, 1e-10)
 
 
+def test_weights_whose_gradient_is_read_besides_have_no_owner():
+    graph, case, _ = training(DENSE, BYTES, "{type: adam, clip: {type: global_norm, limit: 0.5}}")
+    found = in_halves(graph, case.sizes())
+    assert all(node.op.name != "half_products" for node in found.nodes)
+
+
 def test_products_of_many_examples_stay_whole():
     graph, case, _ = training(DENSE, BYTES)
     found = in_halves(graph, case.sizes() | {"batch": 1000})
     assert all(node.op.name != "half_products" for node in found.nodes)
+
+
+# -- gradients in halves -------------------------------------------------------------------
+
+SEQUENCES = DataSignature((8, 3), "real", None, (8, 2))
+
+
+def of_sequences(optimizer: str, units: int) -> tuple[Graph, Case, dict[str, Any]]:
+    layers = f"{{type: rnn, units: {units}, return_sequence: true}}, {{type: dense, units: 2}}"
+    case = Case(net(f"layers: [{layers}]\ncost: mse\noptimizer: {optimizer}"), SEQUENCES, 5, 0)
+    graph = rewritten(Network(case.spec, case.signature).training_step)
+    inputs = case.storage() | {name: array[0] for name, array in case.feeds(1).items()}
+    return graph, case, inputs
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "{type: adam, learning_rate: 0.01}"])
+def test_gradients_in_halves_compute_the_same(optimizer):
+    graph, case, inputs = of_sequences(optimizer, 4)
+    found = gradients_in_halves(graph, case.sizes())
+    verify(found)
+    # Of the recurrent layer's weights, and of the last layer's; the formulas that change weights add the halves.
+    made = [node for node in found.nodes if node.op is HALF_GRADIENTS]
+    assert len(made) == 3
+    ops = [node.op.name for node in found.nodes]
+    assert "accumulate_product" not in ops
+    assert all(len(found.readers[half]) == 1 for node in made for half in node.outputs)
+    expected = interpret(graph, inputs, case.sizes()).by_name()
+    assert_same(interpret(found, inputs, case.sizes()).by_name(), expected, 1e-10)
+
+
+def test_gradients_that_are_no_smaller_than_what_they_are_made_of_stay_whole():
+    graph, case, _ = of_sequences("sgd", 40)
+    found = gradients_in_halves(graph, case.sizes())
+    # Those with 3 rows and with 2 columns are small enough.
+    assert {node.outputs[0].shape for node in found.nodes if node.op is HALF_GRADIENTS} == {(3, 40), (40, 2)}
 
 
 # -- softmax with its cost ------------------------------------------------------------------

@@ -64,6 +64,20 @@ def test_the_first_weights_of_a_dense_net_can_be_owned(plan):
     assert {launch.phase for launch in divided[:2]} == {0}
 
 
+def test_so_can_those_whose_update_is_a_formula(tmp_path):
+    text = DENSE.read_text().replace("optimizer: {type: sgd", "optimizer: {type: adam")
+    assert "adam" in text
+    (tmp_path / "adam.yaml").write_text(text)
+    steps = spec_steps(tmp_path / "adam.yaml", 5, 9)
+    plan = CpuBackend(2).plan(steps.network.training_step, steps.sizes)
+    assert isinstance(plan, CpuPlan)
+    assert plan.owned is not None
+    divided = [launch for launch in plan.owned.launches if getattr(launch, "division", "") == "halves"]
+    assert [launch.op.name for launch in divided] == ["rescale", "half_products", "matmul", "adam"]
+    # The gradient is used by the thread that makes it.
+    assert divided[2].phase == divided[3].phase
+
+
 @pytest.mark.parametrize("path", compiled_specs(), ids=lambda path: path.stem)
 def test_every_way_gives_the_same_bits(path):
     made = spec_steps(path, 5, 9)

@@ -50,6 +50,15 @@ def test_a_bench_says_how_trials_of_a_sweep_do_best(capsys: pytest.CaptureFixtur
         assert ("trials of a sweep do best in a process each" in capsys.readouterr().err) == said
 
 
+@pytest.mark.compile
+def test_a_bench_says_what_trials_of_one_process_gain(capsys: pytest.CaptureFixture[str]) -> None:
+    for step, said in (("train", True), ("evaluate", False)):
+        assert main(["bench", str(SPECS / "xor.yaml"), "--steps", "2", "--backend", "cpu", "--step", step]) == 0
+        found = re.search(r"8 trials .* \(sweep\.together: 8\): (\S+) × as many steps", capsys.readouterr().err)
+        assert (found is not None) == said
+        assert found is None or float(found[1]) > 0.0
+
+
 def test_a_launch_that_another_makes_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,15 +6,14 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from nnctl.cli import explain_defect, main
 from nnctl.components import registry
 from nnctl.components.activations import Relu
+from nnctl.components.packages import EntryPoint
 from nnctl.components.signature import DataSignature
 from nnctl.errors import SpecError, UsageError
 from nnctl.graph.network import Network
@@ -51,9 +50,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         module = f"nnctl_{name}"
         modules.append(module)
         (tmp_path / f"{module}.py").write_text(HEAD + text)
-        point = EntryPoint(name, module, registry.ENTRY_POINT_GROUP)
-        vars(point).update(dist=SimpleNamespace(name=f"nnctl-{name}"))
-        registry._load_plugin(point)
+        registry._load_plugin(EntryPoint(name, module, f"nnctl-{name}"))
 
     yield load
     for module in modules:

@@ -146,6 +146,29 @@ def test_it_is_a_program_without_nnctl(run: Path, tmp_path: Path) -> None:
     assert "nnctl" not in text.replace("written by `nnctl export`", "")
 
 
+def test_what_an_encoding_lacks_is_escaped(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "net.py", Options(encoded=True))
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(50, 2)))
+    done = subprocess.run(
+        [sys.executable, "-s", str(tmp_path / "net.py"), str(tmp_path / "rows.npy")],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert set(done.stdout.splitlines()) <= {name.encode("ascii", "backslashreplace").decode() for name in CLASSES}
+
+
+@pytest.mark.parametrize("count", [1, 50_000])
+def test_a_reader_that_has_gone_is_no_error(run: Path, count: int, tmp_path: Path) -> None:
+    """Whether the answers fit a buffer or not: as `head -0` leaves, before the first."""
+    export(run, tmp_path / "net.py", Options(encoded=True))
+    np.save(tmp_path / "rows.npy", np.zeros((count, 2)))
+    reads, writes = os.pipe()
+    os.close(reads)
+    program = [sys.executable, "-s", str(tmp_path / "net.py"), str(tmp_path / "rows.npy")]
+    done = subprocess.run(program, stdout=writes, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_where_it_is_off_there_is_no_file(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = numpy_format._archive
     monkeypatch.setattr(numpy_format, "_archive", lambda arrays: archive({n: a * 1.001 for n, a in arrays.items()}))

@@ -131,6 +131,40 @@ def test_the_metrics_of_an_ensemble_are_those_of_its_outputs(copies: int) -> Non
         assert by_vote["f1"] == pytest.approx(measured_by_hand(answers, split.targets)["f1"], rel=1e-12)
 
 
+@pytest.mark.parametrize("units", [1, 2])
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_threshold_has_its_say_in_a_vote(units: int, count: int) -> None:
+    of_one = "" if units == 1 else ", class: 1"
+    metrics = f"[f1, {{type: recall, threshold: 0.9{of_one}}}, {{type: f1, threshold: 0.1{of_one}}}"
+    metrics += ", {type: accuracy, threshold: 0.8}]" if units == 1 else "]"
+    text = ONE_UNIT
+    if units == 2:
+        text = text.replace("units: 1, activation: sigmoid", "units: 2, activation: softmax")
+        text = text.replace("cross_entropy", "log_likelihood")
+    for seed in range(count):
+        train(f"{text}metrics: {metrics}", f"out-{seed}", f"seed={seed}", "data.seed=0")
+    runs = [open_run(Path(f"out-{seed}")) for seed in range(count)]
+    by_vote = evaluate(runs, "test")[-2].row
+    split = load_dataset(runs[0].loaded.spec.data, Path(), 0).splits["test"]
+    outputs = np.array([run.scores(split.inputs)[:, 1] for run in runs])
+    truth = split.targets == 1
+
+    def answers(threshold: float) -> Any:
+        share = (outputs > threshold).mean(axis=0)
+        return np.where(share == 0.5, outputs.mean(axis=0) > threshold, share > 0.5)
+
+    def f1(yes: Any) -> float:
+        return 2 * np.sum(yes & truth) / (yes.sum() + truth.sum())
+
+    name = "" if units == 1 else "_of_1"
+    assert len({answers(each).sum() for each in (0.1, 0.5, 0.8, 0.9)}) == 4
+    assert by_vote["f1"] == pytest.approx(f1(answers(0.5)))
+    assert by_vote[f"f1{name}_at_0.1"] == pytest.approx(f1(answers(0.1)))
+    assert by_vote[f"recall{name}_at_0.9"] == pytest.approx((answers(0.9) & truth).sum() / truth.sum())
+    if units == 1:
+        assert by_vote["accuracy"] == pytest.approx((answers(0.8) == truth).mean())
+
+
 def test_the_mean_of_values_has_a_squared_error() -> None:
     for seed in range(2):
         train(VALUES, f"out-{seed}", f"seed={seed}", "data.seed=0")

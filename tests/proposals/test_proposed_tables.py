@@ -470,3 +470,29 @@ def test_a_target_that_can_be_read_in_two_ways(init, tmp_path):
     proposed = init("t.csv", "--target", "price")
     assert "the target 'price': " in proposed.err
     assert 'or is it {type: number, decimal: ","}?' in proposed.err
+
+
+def test_a_point_between_groups_beside_a_decimal_comma(init, trains, tmp_path):
+    """Where others have a decimal comma, 1.234 is no number below 2; where none has, it is."""
+    rng = np.random.default_rng(4)
+    pieces = rng.integers(1000, 9999, ROWS)
+    given = {
+        "pieces": [f"{n:,}".replace(",", ".") for n in pieces],
+        "few": [f"{n:,}".replace(",", ".") for n in rng.integers(700, 1300, ROWS)],
+        "ratio": [f"{x:.3f}" for x in rng.uniform(0.1, 0.9, ROWS)],
+        "price": [f"{x:.2f}".replace(".", ",") for x in rng.uniform(1, 9, ROWS)],
+        "y": np.where(pieces > 5000, "much", "little"),
+    }
+    table(tmp_path / "t.csv", given, delimiter=";")
+    grouped = {"type": "number", "decimal": ",", "thousands": "."}
+    proposed = init("t.csv", "--target", "y")
+    assert proposed.columns["pieces"] == proposed.columns["few"] == grouped
+    assert proposed.columns["ratio"] == "number"
+    assert f"{given['pieces'][0]!r} is read as {pieces[0]}, for 'price' has a decimal comma" in proposed.err
+    trains(proposed)
+    amounts = init("t.csv", "--target", "pieces")
+    assert amounts.columns["pieces"] == grouped
+    assert "the target 'pieces': " in amounts.err
+    trains(amounts)
+    table(tmp_path / "t.csv", {**given, "price": rng.normal(size=ROWS).round(2)}, delimiter=";")
+    assert init("t.csv", "--target", "y").columns["pieces"] == "number"

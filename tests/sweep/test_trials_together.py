@@ -47,6 +47,8 @@ backend: numpy
 GRID = (
     "sweep.grid={optimizer: [{type: sgd, learning_rate: 1e+30}, adam, {type: sgd, learning_rate: 0.1}], seed: [1, 2]}"
 )
+BACKENDS = {"numpy": "backend=numpy", "cpu": "backend={type: cpu, threads: 1}"}
+"""Overrides. Threads stand in summaries: one, however many processes share the cores."""
 PRUNED = (
     "sweep.space={optimizer.learning_rate: {type: log_uniform, low: 1e-6, high: 1}}",
     "sweep.trials=10",
@@ -93,8 +95,10 @@ def folders(out: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overrides", [(GRID,), PRUNED], ids=["grid", "pruned"])
-def test_trials_of_one_process_are_to_the_bit_those_of_a_process_each(overrides: Sequence[str]) -> None:
+@pytest.mark.parametrize("backend", ["numpy", "cpu"])
+@pytest.mark.parametrize("settings", [(GRID,), PRUNED], ids=["grid", "pruned"])
+def test_trials_of_one_process_are_to_the_bit_those_of_a_process_each(settings: Sequence[str], backend: str) -> None:
+    overrides = (*settings, BACKENDS[backend])
     several = swept("several", overrides, lambda base: LocalProcesses(base, 2))
     made: list[Watched] = []
 
@@ -105,7 +109,7 @@ def test_trials_of_one_process_are_to_the_bit_those_of_a_process_each(overrides:
     results = swept("together", overrides, together)
     assert [(r.status, r.metrics) for r in results] == [(r.status, r.metrics) for r in several]
     statuses = {result.status for result in results}
-    assert statuses == ({"diverged", "finished"} if overrides == (GRID,) else {"pruned", "finished"})
+    assert statuses == ({"diverged", "finished"} if settings == (GRID,) else {"pruned", "finished"})
     assert folders("together") == folders("several")
     # All were in one process, and some of them at the same time.
     assert all(len(load) == 1 for load in made[0].loads)
@@ -164,7 +168,8 @@ def test_trials_whose_process_is_killed_are_resumed_each_in_its_own() -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_somebody_tells_to_end_saves_all_and_others_go_on_with_them() -> None:
+@pytest.mark.parametrize(("backend", "epochs"), [("numpy", 300), ("cpu", 3000)])
+def test_a_process_that_somebody_tells_to_end_saves_all_and_others_go_on_with_them(backend: str, epochs: int) -> None:
     class Told(Watched):
         told: ClassVar[list[int]] = []
 
@@ -175,7 +180,8 @@ def test_a_process_that_somebody_tells_to_end_saves_all_and_others_go_on_with_th
                 first.process.terminate()
             return super().outcomes(0.02)
 
-    overrides = ("sweep.seeds=2", "schedule.epochs=300")
+    settings = ("sweep.seeds=2", f"schedule.epochs={epochs}", "schedule.early_stopping=null")
+    overrides = (*settings, BACKENDS[backend])
     results = swept("found", overrides, lambda base: Told(base, 2, 2))
     assert [result.status for result in results] == ["finished"] * 2
     assert Told.told

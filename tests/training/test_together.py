@@ -127,12 +127,14 @@ def test_others_begin_their_chunks_while_one_is_under_way(monkeypatch: pytest.Mo
     assert not together
 
 
-def test_one_pauses_one_is_stopped_and_the_rest_go_on() -> None:
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("auto", marks=pytest.mark.compile)])
+def test_one_pauses_one_is_stopped_and_the_rest_go_on(backend: str) -> None:
+    named = f"backend={backend}"
     stop = StopRequest()
     together: Together[str, Any] = Together()
-    together.add("paused", a_run("paused", "backend=numpy", pause=lambda epoch, rows: epoch >= 2))
-    together.add("stopped", a_run("stopped", "backend=numpy", "seed=5", stop=stop))
-    together.add("whole", a_run("whole", "backend=numpy", "seed=6"))
+    together.add("paused", a_run("paused", named, pause=lambda epoch, rows: epoch >= 2))
+    together.add("stopped", a_run("stopped", named, "seed=5", stop=stop))
+    together.add("whole", a_run("whole", named, "seed=6"))
     for _ in range(9):
         together.turn()
     stop.request(signal.SIGTERM)
@@ -141,8 +143,8 @@ def test_one_pauses_one_is_stopped_and_the_rest_go_on() -> None:
     assert isinstance(ends["stopped"], Interrupted)
     assert isinstance(ends["whole"], Finished)
     for out, *overrides in (["paused"], ["stopped", "seed=5"], ["whole", "seed=6"]):
-        assert isinstance(alone(out, "backend=numpy", *overrides), Finished)
-        assert isinstance(alone(f"{out}-alone", "backend=numpy", *overrides), Finished)
+        assert isinstance(alone(out, named, *overrides), Finished)
+        assert isinstance(alone(f"{out}-alone", named, *overrides), Finished)
         assert contents(out) == contents(f"{out}-alone")
 
 

@@ -119,7 +119,9 @@ class CpuBackend:
 
 
 def _loaded(plan: Plan, storage: Mapping[str, Array], choice: Choice, *, timed: bool = False) -> CompiledStep:
-    return CompiledStep(run_as(_own(plan), choice.way), storage, choice, timed=timed)
+    # What trains is run again and again, as are the steps of other trials beside it.
+    joint = plan.guard is not None
+    return CompiledStep(run_as(_own(plan), choice.way), storage, choice, timed=timed, joint=joint)
 
 
 def _own(plan: Plan) -> CpuPlan:

@@ -16,7 +16,7 @@ from functools import cache, partial
 from typing import Any
 
 from nnctl.backends.cache.store import found_bytes, kept_bytes, key_of
-from nnctl.backends.cpu import sharing_ir, walk_ir
+from nnctl.backends.cpu import joint_ir, sharing_ir, walk_ir
 from nnctl.backends.cpu.codegen.intrinsics import loader_of
 from nnctl.backends.cpu.codegen.kinds import Kind
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
@@ -83,6 +83,15 @@ def sharer() -> Any:
     (share,) = bind("share", text, list(sharing_ir.SYMBOLS))
     word = ctypes.c_int64
     return ctypes.CFUNCTYPE(word, word, word, word, word, word, word)(share)
+
+
+@cache
+def rows_walker() -> Callable[[int, int], None]:
+    """A function that walks through rows of tables, told where they lie and how many they are: see `joint_ir`."""
+    (rows,) = bind("joint", joint_ir.module_text, list(joint_ir.SYMBOLS))
+    word = ctypes.c_int64
+    run = ctypes.CFUNCTYPE(word, word, word, word)(rows)
+    return partial(run, ctypes.cast(walker()[0], ctypes.c_void_p).value)
 
 
 def _code_of(kinds: Sequence[Kind], what: str) -> list[bytes]:

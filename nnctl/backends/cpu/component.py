@@ -20,7 +20,7 @@ class Cpu(BackendComponent):
     rank = 10
     libraries = ("llvmlite",)
     ahead = "nnctl.backends.cpu.backend"
-    measures = True
+    measures = shares = True
     threads: Annotated[PositiveInt | None, "at most so many; one a core if absent"] = None
 
     def obstacle(self) -> str | None:

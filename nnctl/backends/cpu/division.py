@@ -14,7 +14,7 @@ Division: TypeAlias = Literal["one", "rows", "blocks", "halves", "strips", "priv
 
 one: the first thread makes all of it. rows: each thread its examples of the batch. blocks: each
 thread its partition of the first axis. halves: each
-thread what belongs to its half of the terms of the first weights' sums, two threads at most. strips: each
+thread what belongs to its half of the terms of sums with weights or for them, two threads at most. strips: each
 thread some rows of the result seen as a matrix, of all axes but the last and the last. private:
 each thread all of it, for itself.
 """

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.constants import constants_of
-from nnctl.backends.contract import Alternative, Resources, Result
+from nnctl.backends.contract import Alternative, Pending, Resources, Result
 from nnctl.backends.cpu.cycles import seconds_a_cycle
+from nnctl.backends.cpu.joint import WALKS, Row
 from nnctl.backends.cpu.layouts import LINE
 from nnctl.backends.cpu.pace import Crew, Pace
 from nnctl.backends.cpu.schedule import CpuPlan
@@ -35,9 +36,11 @@ _SLOW = 1e9
 
 
 class CompiledStep:
-    """A compiled plan over its storage."""
+    """A compiled plan over its storage. joint: whether its chunks may be rows of calls that trials share."""
 
-    def __init__(self, plan: CpuPlan, storage: Mapping[str, Array], choice: Choice, *, timed: bool = False) -> None:
+    def __init__(
+        self, plan: CpuPlan, storage: Mapping[str, Array], choice: Choice, *, timed: bool = False, joint: bool = False
+    ) -> None:
         if plan.precision != "float32":
             raise ValueError(f"the cpu backend computes in float32, the plan in {plan.precision}")
         self.plan = plan
@@ -49,10 +52,10 @@ class CompiledStep:
         self._steps = 0
         self._choice = choice
         self._pace = Pace(self.threads, choice.fastest, shares=not timed)
-        self._code = plan.code
-        self._walk = self._code.walk
-        self._arrays = self._code.arrays
-        self._code.require_types(storage)
+        self.code = plan.code
+        self._walk = self.code.walk
+        self._arrays = self.code.arrays
+        self.code.require_types(storage)
         self._in_flight = False
         self._counters = aligned(6 * LINE)
         clock = np.zeros(len(plan.launches) + 2, np.int64) if timed else None
@@ -61,8 +64,11 @@ class CompiledStep:
         self._tables: dict[int, list[ThreadTable]] = {}
         self._tables_of(self.threads)
         self._shared: dict[int, SharedTables] = {}
+        self._joint = joint and not timed and self.threads == 1
+        if self._joint:
+            WALKS.add(self.code.kind, self)
 
-    def start(self, feeds: Mapping[str, Array], steps: int, crew: Crew | None = None) -> ChunkInFlight:
+    def start(self, feeds: Mapping[str, Array], steps: int, crew: Crew | None = None) -> Pending:
         """See `Executable` in the contract: the chunk runs on threads of its own.
 
         crew: these; those that the run's pace asks for if None. One that shares keeps no time.
@@ -72,10 +78,17 @@ class CompiledStep:
         held, given = self._arrays.given(feeds, steps)
         outputs, written = self._arrays.made(steps)
         self._counters[:] = 0
+        if crew is None and self._joint and WALKS.shared(self.code.kind):
+            (table,) = self._tables_of(1)
+            table.aim(given, written, steps)
+            self._in_flight = True
+            row = Row(self, table.walked, steps, held, outputs)
+            WALKS.enter(row)
+            return row
         crew = crew or self._pace.crew()
         walks = self._walks(crew, given, written, steps)
         self._in_flight = True
-        at_once = crew.threads == 1 and self._is_brief(steps)
+        at_once = crew.threads == 1 and self.is_brief(steps)
         return ChunkInFlight(self, crew, walks, steps, held, outputs, at_once=at_once)
 
     def _walks(self, crew: Crew, feeds: Mapping[str, int], outputs: Mapping[str, int], steps: int) -> list[Walk]:
@@ -89,7 +102,7 @@ class CompiledStep:
             table.aim(feeds, outputs, steps)
         return [partial(self._run, table) for table in tables]
 
-    def _is_brief(self, steps: int) -> bool:
+    def is_brief(self, steps: int) -> bool:
         """True where so many steps take hardly longer than a thread takes to begin, as those before or FLOPs tell."""
         a_step = self.seconds / self._steps if self._steps else self.plan.flops / _SLOW
         return a_step * steps < _BRIEF
@@ -107,13 +120,13 @@ class CompiledStep:
 
     def _tables_of(self, threads: int) -> list[ThreadTable]:
         if threads not in self._tables:
-            layouts = self._code.layouts(threads, timed=self._memory.clock is not None)
+            layouts = self.code.layouts(threads, timed=self._memory.clock is not None)
             self._tables[threads] = [ThreadTable(layout, self._memory) for layout in layouts]
         return self._tables[threads]
 
     def _shared_in(self, parts: int) -> SharedTables:
         if parts not in self._shared:
-            self._shared[parts] = SharedTables(self._code.parts(parts), self._memory)
+            self._shared[parts] = SharedTables(self.code.parts(parts), self._memory)
         return self._shared[parts]
 
     def spent(self) -> Array:

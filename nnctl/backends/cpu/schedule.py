@@ -20,6 +20,7 @@ from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.ownership import owning_nodes
 from nnctl.backends.cpu.rewriting import rewritten
 from nnctl.backends.cpu.rewriting.biased_tables import biased_tables
+from nnctl.backends.cpu.rewriting.gradients import gradients_in_halves
 from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS, in_halves
 from nnctl.backends.cpu.step_code import StepCode, code_of
 from nnctl.graph.ir import Form, Graph, Node, Value
@@ -50,7 +51,7 @@ class CpuPlan(Plan):
 
 def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> CpuPlan:
     """The plan of a graph whose launches know their division."""
-    own = in_halves(biased_tables(rewritten(graph), sizes), sizes)
+    own = gradients_in_halves(in_halves(biased_tables(rewritten(graph), sizes), sizes), sizes)
     plan = _lowered(own, sizes, precision, owned=False)
     owning = partial(_lowered, own, sizes, precision, owned=True) if owning_nodes(own) else None
     return replace(plan, owning=owning)

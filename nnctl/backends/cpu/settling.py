@@ -7,7 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from nnctl.backends.cpu.executable import ChunkInFlight, CompiledStep
+from nnctl.backends.contract import Pending
+from nnctl.backends.cpu.executable import CompiledStep
 from nnctl.process.signals import stay
 
 _WORTH = 1.0
@@ -25,7 +26,7 @@ class SettlingStep:
         self._step = step
         self._measured: Callable[[], CompiledStep] | None = measured
 
-    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> ChunkInFlight:
+    def start(self, feeds: Mapping[str, NDArray[Any]], steps: int) -> Pending:
         """See `Executable` in the contract."""
         if self._measured is not None and self._step.seconds >= _WORTH:
             # A signal waits, as it does for a chunk: the run has steps to save.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
@@ -18,8 +17,9 @@ from nnctl.backends.cpu.layouts import TableLayout
 from nnctl.plan.dtypes import element
 from nnctl.plan.plan import Plan, Slot
 
-_MOST = 12
-"""Plans whose code is kept for others, those that came last: nets have some plans each."""
+_MOST = 4000
+"""Launches of plans whose code is kept for others, those that were asked for last: a net of three layers has a hundred
+in all of its plans, one of 200 has some thousands."""
 
 
 class StepCode:
@@ -45,11 +45,16 @@ class StepCode:
         self._stored = {slot.key: element(slot.dtype, plan.precision) for slot in slots if slot.place == "storage"}
         self.walk = self._functions.walk
 
+    @property
+    def kind(self) -> StepCode:
+        """The code whose functions these are: one for all plans that differ in numbers alone."""
+        return self if self._alike is None else self._alike[0]
+
     def with_numbers(self, instead: Numbers) -> StepCode:
         """The code of a plan that differs from this one's in numbers alone: the same functions, other arguments."""
         other = copy(self)
         other._layouts, other._parts = {}, {}
-        other._alike = self, instead
+        other._alike = self.kind, instead
         return other
 
     def layouts(self, threads: int, *, timed: bool = False) -> Sequence[TableLayout]:
@@ -92,17 +97,21 @@ class StepCode:
         return {key: np.zeros((steps, *slot.shape), element(slot.dtype).host) for key, slot in self._fed.items()}
 
 
-_recent: deque[tuple[Plan, StepCode]] = deque(maxlen=_MOST)
+_kept: list[tuple[Plan, StepCode]] = []
+"""Plans and their code, in the order in which they were asked for."""
 
 
 def code_of(plan: Plan) -> StepCode:
     """The code of a plan: that of one before it in this process, where the two differ in numbers alone."""
-    for other, code in reversed(_recent):
-        instead = numbers_instead(other, plan)
+    for place in range(len(_kept) - 1, -1, -1):
+        instead = numbers_instead(_kept[place][0], plan)
         if instead is not None:
-            return code.with_numbers(instead)
+            _kept.append(_kept.pop(place))
+            return _kept[-1][1].with_numbers(instead)
     made = StepCode(plan)
-    _recent.append((plan, made))
+    _kept.append((plan, made))
+    while len(_kept) > 1 and sum(len(other.launches) for other, _ in _kept) > _MOST:
+        _kept.pop(0)
     return made
 
 

@@ -49,7 +49,7 @@ class Way:
     def words(self) -> str:
         """The way in words."""
         counted = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        return f"{counted}, each with half of the first weights" if self.owned else counted
+        return f"{counted}, each with a half of its own" if self.owned else counted
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,14 @@ def keep_outputs(kinds: Sequence[DType]) -> str:
     return _copies("keep_outputs", kinds, "i", _OF_STEP)
 
 
-def _copies(name: str, kinds: Sequence[DType], source: str, target: str) -> str:
-    parameters = ["const int* step"]
+def keep_outputs_and_count(kinds: Sequence[DType]) -> str:
+    """The same for outputs that are the work of one block, which then counts the step: a launch less."""
+    counted = ["    __syncthreads();", "    if (threadIdx.x == 0) step[0] += 1;"]
+    return _copies("keep_outputs_and_count", kinds, "i", _OF_STEP, counted)
+
+
+def _copies(name: str, kinds: Sequence[DType], source: str, target: str, then: Sequence[str] = ()) -> str:
+    parameters = ["int* step" if then else "const int* step"]
     lines = []
     for number, kind in enumerate(kinds):
         element = ELEMENTS[kind]
@@ -34,5 +40,11 @@ def _copies(name: str, kinds: Sequence[DType], source: str, target: str) -> str:
             f"    if (i < n{number}) to{number}[{target.format(number)}] = from{number}[{source.format(number)}];"
         )
     return "\n".join(
-        [f"KERNEL {name}(Block block, {', '.join(parameters)}) {{", "    int i = element_of(block);", *lines, "}"]
+        [
+            f"KERNEL {name}(Block block, {', '.join(parameters)}) {{",
+            "    int i = element_of(block);",
+            *lines,
+            *then,
+            "}",
+        ]
     )

@@ -40,6 +40,7 @@ class Cuda(BackendComponent):
     example = "{type: cuda, device: 1, precision: tf32}"
 
     rank = 20
+    shares = True
     libraries = (
         "cupy",
         "cupy-cuda13x",

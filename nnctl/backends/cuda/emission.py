@@ -13,6 +13,7 @@ from nnctl.backends.cuda.ended_products import EndedProduct, ended_calls
 from nnctl.backends.cuda.grouped_reductions import grouped_reductions
 from nnctl.backends.cuda.kernels import EMITTERS
 from nnctl.backends.cuda.kernels.likelihoods import softmax_pairs
+from nnctl.backends.cuda.kernels.pooling import pool_pairs
 from nnctl.errors import DeviceError
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.plan.plan import Plan
@@ -29,10 +30,10 @@ def calls_of(plan: Plan, precision: ProductPrecision = "float32", *, joined: boo
     precision: of products. joined: whether launches of a phase that have one formula become one grid; it is the
     first one's, and the others have no call.
     Several launches that one call makes have it where the last of them is, the others none: reductions of the same
-    places, softmax and its cost. Raises DeviceError for an array of too many elements.
+    places, softmax and its cost, maxima and their places. Raises DeviceError for an array of too many elements.
     """
     _require_countable(plan)
-    made = _formulas(plan, joined) | grouped_reductions(plan) | softmax_pairs(plan)
+    made = _formulas(plan, joined) | grouped_reductions(plan) | softmax_pairs(plan) | pool_pairs(plan)
     found: list[list[Call] | None] = []
     for i, launch in enumerate(plan.launches):
         if i in made:
@@ -61,7 +62,7 @@ def _require_countable(plan: Plan) -> None:
 def _formulas(plan: Plan, joined: bool) -> dict[int, list[Call]]:
     """The calls of elementwise launches by their numbers in the plan."""
     formulas = {
-        i: Formula(launch, plan.inlined)
+        i: Formula(launch, plan.inlined, joined)
         for i, launch in enumerate(plan.launches)
         if isinstance(launch.op, ElementwiseOp)
     }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.contract import Alternative, Resources
-from nnctl.backends.cuda.bookkeeping import LIVE, STEP, keep_outputs, take_feeds
+from nnctl.backends.cuda.bookkeeping import LIVE, STEP, keep_outputs, keep_outputs_and_count, take_feeds
 from nnctl.backends.cuda.calls import THREADS, Call, ProductPrecision, blocks_for, elements
 from nnctl.backends.cuda.chunks import MarkedWork, StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
@@ -92,11 +92,13 @@ class CapturedSteps(StepsOnDevice):
         if plan.guarded == len(plan.launches):
             yield from self._guard()
         kept = [(slot, memory.array(slot), memory.kept[name]) for name, slot in plan.outputs.items()]
-        yield from self._copies(keep_outputs, kept)
+        counts = 0 < max((elements(slot) for slot, _, _ in kept), default=0) <= THREADS
+        yield from self._copies(keep_outputs_and_count if counts else keep_outputs, kept)
         for new, old in plan.copies:
             copy = function("steps.cu", f"copy_{new.dtype}")
             yield from self._pieces(-1, [Call(copy, blocks_for(elements(new)), (new, old, elements(new)))])
-        yield self._launched(function("steps.cu", "count_step"), 1, 0, [memory.entry(STEP)])
+        if not counts:
+            yield self._launched(function("steps.cu", "count_step"), 1, 0, [memory.entry(STEP)])
 
     def _guard(self) -> Iterator[Bound]:
         if self.plan.guard is not None:

@@ -11,7 +11,7 @@ from nnctl.backends.codegen.reductions import reduced_axes
 from nnctl.backends.cuda.calls import Call, ProductPrecision, Scratch
 from nnctl.backends.cuda.emission import calls_of
 from nnctl.backends.cuda.ended_products import plain
-from nnctl.backends.cuda.kernels.products import Update, addition
+from nnctl.backends.cuda.kernels.products import SHORT, Update, addition
 from nnctl.errors import DeviceError
 from nnctl.late import dataclass
 from nnctl.plan.plan import Launch, Plan, Slot
@@ -82,7 +82,7 @@ _NARROW = 16
 
 def worth_a_library(m: int, n: int, k: int) -> bool:
     """True for a product that a library is asked for where there is one."""
-    return m * n * k >= _WORTH and min(m, n) > _NARROW
+    return m * n * k >= _WORTH and min(m, n) > _NARROW and k > SHORT
 
 
 def pieces_of(plan: Plan, precision: ProductPrecision, library: ProductLibrary | None) -> list[Sequence[Piece] | None]:

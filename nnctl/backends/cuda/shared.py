@@ -10,7 +10,7 @@ from weakref import ref
 import numpy as np
 from numpy.typing import NDArray
 
-from nnctl.backends.cuda.persistent.joint import JointLaunches
+from nnctl.backends.cuda.persistent.joint import JointLaunches, launch_rows
 from nnctl.backends.cuda.persistent.kernels import StepKernels, kind_of
 from nnctl.backends.cuda.persistent.tasks import Task
 from nnctl.backends.cuda.persistent.trial import Choice, Decision, WaysOf
@@ -35,7 +35,7 @@ class Shared:
 
     def __init__(self) -> None:
         self.modules: dict[str, Any] = {}
-        self.joint = JointLaunches()
+        self.joint = JointLaunches(launch_rows)
         self._choices: OrderedDict[Hashable, Choice] = OrderedDict()
         self._decisions: OrderedDict[Hashable, Decision] = OrderedDict()
         self._kernels: OrderedDict[Hashable, StepKernels] = OrderedDict()

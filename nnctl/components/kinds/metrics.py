@@ -72,6 +72,11 @@ class Metric(Component):
         """Its name in records, after "train_" and the like: another one for other settings."""
         return self.type
 
+    @property
+    def yes_above(self) -> float | None:
+        """The output above which a unit says yes, once fitted; None where the largest of several is the answer."""
+        return None
+
     def fitted(self, task: Task) -> Self:
         """The metric with what its settings leave to the task. Raises ShapeError where it makes no sense of it."""
         return self

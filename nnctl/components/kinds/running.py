@@ -99,7 +99,8 @@ class BackendComponent(Component):
     that this is another name of, "" for its own; it has the same fields. libraries: the distributions that it
     computes with, for `nnctl doctor`. ahead: the module that `open` loads, where processes that have loaded it may
     be copied, as workers of a sweep are; "" where each has to load it for itself. measures: True
-    where what `load_timed` chooses among is measured on this machine, so that it can be measured anew.
+    where what `load_timed` chooses among is measured on this machine, so that it can be measured anew. shares: True
+    where trials that one process trains share calls, so that it can be measured what they gain.
     """
 
     kind: ClassVar[str] = "backend"
@@ -110,6 +111,7 @@ class BackendComponent(Component):
     libraries: ClassVar[tuple[str, ...]] = ()
     ahead: ClassVar[str] = ""
     measures: ClassVar[bool] = False
+    shares: ClassVar[bool] = False
 
     def obstacle(self) -> str | None:
         """The reason why it cannot be opened on this machine, e.g. "CuPy is not installed"; None if it can."""

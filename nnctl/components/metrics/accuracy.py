@@ -26,11 +26,17 @@ class Accuracy(MeanMetric):
 
     threshold: Annotated[float | None, "above it a unit says yes; the cost's if absent, 0 for hinge, else ½"] = None
 
+    @property
+    def yes_above(self) -> float | None:
+        return self.threshold
+
     def fitted(self, task: Task) -> Self:
         threshold = task.threshold(self.type, self.threshold)
-        if task.chooses and self.threshold is not None:
+        if not task.chooses:
+            return replace(self, threshold=threshold)
+        if self.threshold is not None:
             raise without_threshold(self.type, task)
-        return replace(self, threshold=threshold)
+        return self
 
     def of_each(self, builder: Builder, output: Any, target: Any) -> Any:
         if not labelled(output, target):

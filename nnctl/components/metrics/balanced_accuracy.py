@@ -33,6 +33,10 @@ class BalancedAccuracy(Metric):
     def column(self) -> str:
         return self.type if self.threshold is None else f"{self.type}_at_{self.threshold:g}"
 
+    @property
+    def yes_above(self) -> float | None:
+        return self.threshold
+
     def fitted(self, task: Task) -> Self:
         if not task.decides:
             raise ShapeError(

@@ -108,6 +108,10 @@ class ClassScore(PerClass):
         name = super().column
         return name if self.threshold is None else f"{name}_at_{self.threshold:g}"
 
+    @property
+    def yes_above(self) -> float | None:
+        return self.threshold
+
     def fitted(self, task: Task) -> Self:
         metric = super().fitted(task)
         threshold = task.threshold(self.type, metric.threshold)

@@ -118,7 +118,8 @@ def pictures_in(folder: Path, left_out: LeftOut, *, nested: bool) -> list[Path]:
     """The pictures in a folder, in order of name; nested, those of its sub-folders behind its own. Raises DataError."""
     found = list(_walk(folder, left_out, nested))
     if not found:
-        raise DataError(f"{folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise DataError(f"{folder} holds no image ({known})\n  put images there, or remove it")
     return found
 
 

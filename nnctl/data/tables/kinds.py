@@ -187,17 +187,26 @@ def _require_one_decimal(table: Table, said: Mapping[str, Column], kinds: Mappin
         return
     for name in kinds:
         cells = table.cells(name)
-        if name in said or not pa.types.is_floating(cells.values.type):
+        if name in said:
             continue
-        values = np.abs(cells.numbers())
-        thousands = np.round(values[np.isfinite(values)] * 1000)
-        grouped = np.array_equal(thousands / 1000, values[np.isfinite(values)]) and thousands.min(initial=1000) >= 1000
-        # A group never begins with 0, and of three digits the last would not always be 0.
-        if grouped and thousands.max(initial=0) < 1e6 and np.any(thousands % 10):
-            first = thousands[0]
+        if (first := grouped_by_points(cells)) is not None:
             raise _ask(
                 cells,
                 f"may hold {first / 1000:.3f} or {first:.0f}: column {cut(comma)!r} has a decimal comma, and all of "
                 "these numbers are written with three digits behind a point",
                 f'{key(name)}: number for the one, {key(name)}: {{type: number, thousands: "."}} for the other',
             )
+
+
+def grouped_by_points(cells: Cells) -> float | None:
+    """The first of numbers, times 1000, where the point in each may stand between groups, as in 1.234; else None."""
+    if not pa.types.is_floating(cells.values.type):
+        return None
+    values = np.abs(cells.numbers())
+    values = values[np.isfinite(values)]
+    thousands = np.round(values * 1000)
+    grouped = np.array_equal(thousands / 1000, values) and thousands.min(initial=1000) >= 1000
+    # A group never begins with 0, and of three digits the last would not always be 0.
+    if grouped and thousands.max(initial=0) < 1e6 and np.any(thousands % 10):
+        return float(thousands[0])
+    return None

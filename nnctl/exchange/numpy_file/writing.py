@@ -108,6 +108,7 @@ prints the answer to each example. Arrays of the net are in the .npz of the same
 """
 
 {csv}import math
+import os
 import sys
 {datetime}from pathlib import Path
 
@@ -147,8 +148,14 @@ def classify(x):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    for row in {asked}({reads}):
-        print(*np.ravel(row).tolist())
+    sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        for row in {asked}({reads}):
+            print(*np.ravel(row).tolist())
+        sys.stdout.flush()
+    except BrokenPipeError:  # Whoever read the answers has gone, as head does; so must what is not written yet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 """
 
 
@@ -168,7 +175,7 @@ class _Names:
 
     def __init__(self) -> None:
         self.known: dict[Value, str] = {}
-        self._taken = {"x", "n", "np", "math", "sys", "W", "CLASSES", "COLUMNS", "outputs", "classify", "inputs"}
+        self._taken = {"x", "n", "np", "math", "os", "sys", "W", "CLASSES", "COLUMNS", "outputs", "classify", "inputs"}
         self._taken |= {*dir(functions), *dir(columns)}
 
     def of(self, value: Value) -> str:

@@ -15,7 +15,9 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 KEPT = 4000
 """Libraries that stay in the folder of compiled ones, some 20 kB each."""
-_WAITS = r"__syncthreads|__syncwarp|grid_barrier|cluster_barrier|close_copies|await_copies<[^;]*>"
+_WAITS = (
+    r"__syncthreads|__syncwarp|grid_barrier|grid_wait|cluster_barrier|cluster_wait|close_copies|await_copies<[^;]*>"
+)
 BARRIER = re.compile(rf"\b(?:{_WAITS})\((?:[^();]|\([^()]*\))*\);")
 """A statement that waits for other threads, or sees to it that copies are waited for."""
 
@@ -73,7 +75,8 @@ def _translated(text: str) -> str:
     thunks = "\n".join(_thunk(*match) for match in _WRAPPER.findall(text))
     # In C++ an array of unknown size cannot be a local one.
     body = re.sub(r"extern __shared__ __align__\(16\) float shared\[\];", "float* shared = emulated_shared();", text)
-    body = re.sub(r'asm volatile\("barrier\.cluster[^)]*\);', "emulated_cluster_barrier(EMULATED_HERE);", body)
+    body = re.sub(r'asm volatile\("barrier\.cluster\.arrive[^)]*\);', "", body)
+    body = re.sub(r'asm volatile\("barrier\.cluster\.wait[^)]*\);', "emulated_cluster_barrier(EMULATED_HERE);", body)
     shim = (FOLDER / "shim.h").read_text()
     first = f"""
 extern "C" {{ int emulated_ignored = -1; unsigned char emulated_met[{len(BARRIER.findall(body)) + 1}]; }}

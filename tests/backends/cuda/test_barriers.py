@@ -36,6 +36,8 @@ pytestmark = [
 SAMPLES = 6
 NETS = ("xor", "sine", "book/ch1-30", "rbm")
 """Specs whose persistent kernels are looked at."""
+OF_GRIDS = ("grid_arrive", "grid_wait", "grid_barrier")
+MEETING = "(grid|cluster)_(barrier|wait)"
 FILES = sorted(path.name for path in Path(next(iter(kernels.__path__))).glob("*.cu"))
 _RNG = np.random.default_rng(0)
 _WINDOW = {"stride": (1, 1), "dilation": (1, 1), "padding": ((0, 0), (0, 0)), "groups": 1}
@@ -109,7 +111,7 @@ def test_launches_give_the_same_bits_in_every_order_of_threads(launches: list[Re
 
 def test_every_barrier_of_the_kernels_is_needed(launches: list[Recorded]) -> None:
     """Those of what several files share by some file's kernels; those of grids by the persistent kernel, below."""
-    wanted = {b.before: b for file in FILES for b in barriers(file_unit(file).module) if b.function != "grid_barrier"}
+    wanted = {b.before: b for file in FILES for b in barriers(file_unit(file).module) if b.function not in OF_GRIDS}
     seen: set[str] = set()
     for text in dict.fromkeys(launch.loaded.text for launch in launches):
         seen |= {b.before for b in barriers(text) if b.before not in seen and noticed(launches, b)}
@@ -142,17 +144,18 @@ def test_every_barrier_of_a_grid_is_needed(grid: Grid, rows: int) -> None:
     inside: dict[str, bool] = {}
     for launch in record.launches:
         found = barriers(launch.loaded.text)
-        meetings = [b for b in found if re.search("(grid|cluster)_barrier", b.before.splitlines()[-1])]
+        by_steps = [b for b in found if b.function not in (*OF_GRIDS, "cluster_barrier")]
+        meetings = [b for b in by_steps if re.search(MEETING, b.before.splitlines()[-1])]
         assert meetings
         assert [str(b) for b in meetings if not launch.notices(b)] == []
-        for barrier in (b for b in found if b.function == "grid_barrier"):
+        for barrier in (b for b in found if b.function in OF_GRIDS):
             inside[barrier.before] = inside.get(barrier.before) or launch.notices(barrier)
     # What a cluster meets by is the device's own.
-    assert list(inside.values()) == [not grid.cluster] * 2
+    assert list(inside.values()) == [not grid.cluster] * 3
 
 
 SOURCE = inspect.getsource(persistent_text)
-SITES = [match.span() for match in re.finditer(r'" *(__syncthreads\(\)|grid_barrier\([^)]*\));"', SOURCE)]
+SITES = [match.span() for match in re.finditer(r'" *(__syncthreads\(\)|grid_(?:barrier|wait)\([^)]*\));"', SOURCE)]
 
 
 def changed(site: tuple[int, int] | None, name: str, monkeypatch: pytest.MonkeyPatch) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 import nnctl.backends.cuda.kernels as kernels
 from backends.spec_steps import SPECS
-from nnctl.backends.cuda.bookkeeping import keep_outputs, take_feeds
+from nnctl.backends.cuda.bookkeeping import keep_outputs, keep_outputs_and_count, take_feeds
 from nnctl.backends.cuda.codegen.functions import Unit, file_unit, generated_unit
 from nnctl.backends.cuda.compilation import architecture_for, compile_now, compiled
 from nnctl.backends.cuda.emission import calls_of
@@ -100,7 +100,8 @@ def generated() -> tuple[Unit, ...]:
             called = [call.function.unit for calls in calls_of(plan, joined=True) for call in calls or ()]
             fed = {slot.key: slot.dtype for slot in plan.slots if slot.place == "feed"}
             kept = [slot.dtype for slot in plan.outputs.values()]
-            ends = [generated_unit("the ends", [text]) for text in (take_feeds([*fed.values()]), keep_outputs(kept))]
+            texts = (take_feeds([*fed.values()]), keep_outputs(kept), keep_outputs_and_count(kept))
+            ends = [generated_unit("the ends", [text]) for text in texts]
             for unit in (*called, *ends):
                 if unit.name not in FILES:
                     units.setdefault(unit.text, Unit(f"{unit.name} of {path.stem}", unit.text))

@@ -19,7 +19,7 @@ def steps_of(name: str) -> tuple[list[str], dict[str, bytes]]:
     device = EmulatedDevice()
     backend = CudaBackend(device)
     plan = backend.plan(spec.network.training_step, spec.sizes)
-    texts = [call.function.unit.text for calls in calls_of(plan) if calls for call in calls]
+    texts = [call.function.unit.text for calls in calls_of(plan, joined=True) if calls for call in calls]
     storage = {key: device.upload(array) for key, array in spec.storage.items()}
     completed = backend.load(plan, storage).start(spec.feeds(3), 3).result().completed
     assert completed == 3

@@ -27,6 +27,7 @@ from nnctl.backends.cuda.persistent.choice import Grid, complete, grids_for, obs
 from nnctl.backends.cuda.persistent.rounds import Rounds, rounds_of
 from nnctl.backends.cuda.persistent.steps import PersistentSteps, PersistentWay
 from nnctl.backends.cuda.persistent.tasks import Pointer, Region, Task, tasks_of
+from nnctl.backends.cuda.persistent.text import kernel_of, layout_of
 from nnctl.backends.cuda.persistent.trial import Choice, FastestSteps, Way
 from nnctl.backends.cuda.ways import PlanWays
 from nnctl.errors import UsageError
@@ -58,28 +59,39 @@ def steps(draw: Any) -> list[Task]:
 
 @dataclass(frozen=True)
 class Run:
-    """A task in a step. meetings: barriers of the grid before it. waits: barriers of its block before it."""
+    """A task in a step. meetings: barriers of the grid before it. waits: barriers of its block before it.
+
+    told: the barriers of the grid before the first one by which others know that it is done.
+    """
 
     step: int
     task: Task
     meetings: int
     waits: int
+    told: int
 
 
 def walk(rounds: Rounds, count: int) -> list[Run]:
     """What a chunk of so many steps runs, in the order of the kernel's text."""
     meetings = waits = 0
-    runs = [Run(0, task, 0, 0) for task in rounds.ahead]
+    runs = [Run(0, task, 0, 0, 0) for task in rounds.ahead]
     if runs:
         meetings = waits = 1
     for step in range(count):
         for number, levels in enumerate(rounds.levels):
-            if number == rounds.ahead_in and step + 1 < count:
-                runs += [Run(step + 1, task, meetings, waits) for task in rounds.ahead]
+            meets = number < len(rounds.levels) - 1 or rounds.meets
+            if number == rounds.ahead_in and step + 1 < count and not rounds.ahead_waits:
+                runs += [Run(step + 1, task, meetings, waits, meetings) for task in rounds.ahead]
             for level in levels:
-                runs += [Run(step, task, meetings, waits) for task in level]
+                waiting = rounds.waiting.issuperset(level)
+                assert meets or not waiting
+                # Between what a round ends with and what is done while others are waited for no thread waits.
+                waits -= waiting
+                runs += [Run(step, task, meetings, waits, meetings + waiting) for task in level]
                 waits += 1
-            meetings += number < len(rounds.levels) - 1 or rounds.meets
+            if number + 1 == rounds.ahead_in and step + 1 < count and rounds.ahead_waits:
+                runs += [Run(step + 1, task, meetings, waits - 1, meetings + 1) for task in rounds.ahead]
+            meetings += meets
     return runs
 
 
@@ -111,7 +123,7 @@ def test_blocks_wait_wherever_one_needs_what_another_has_made(alone: bool, tasks
         if memory:
             assert a.waits < b.waits
             if not (alone or memory <= rounds.own or by_one_block(rounds, a.task, b.task)):
-                assert a.meetings < b.meetings
+                assert a.told < b.meetings
         stored = any(region.place == "storage" for region in b.task.writes)
         if a.step == b.step and a.task.function is None and stored:
             assert a.waits < b.waits
@@ -181,6 +193,21 @@ def test_nets_train_as_by_captured_launches(case: Case) -> None:
 
 def narrow(array: Any) -> Any:
     return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def test_a_block_reads_the_next_batch_while_it_waits() -> None:
+    spec = spec_steps(FOLDER / "book/ch1-100.yaml", 10, 20)
+    plan = CudaBackend(EmulatedDevice()).plan(spec.network.training_step, spec.sizes)
+    rounds = rounds_of(tasks_of(plan, [calls or [] for calls in calls_of(plan)]))
+    assert rounds.ahead
+    assert rounds.ahead_waits
+    assert {task.function.name for task in rounds.waiting if task.function} >= {"rows_index"}
+    text = kernel_of(plan.name, rounds, layout_of(rounds)).function.unit.text
+    between = text[text.index("= grid_arrive(gridDim.x") : text.rindex("grid_wait(all, arrived);")]
+    assert "rows_index(" in between
+    assert "const int next = step + 1;" in between
+    # Who has the longest chain has little else to do: there are blocks for chains alone.
+    assert grids_for(rounds.tasks, 132)[0].blocks > rounds.widest
 
 
 def test_the_blocks_of_a_small_net_meet_twice_a_step() -> None:

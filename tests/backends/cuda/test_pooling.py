@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from graph.interpretation import interpret
 
 from backends.cuda.agreement import compare
-from backends.cuda.emulator import compiler
+from backends.cuda.emulator import EmulatedDevice, compiler
+from nnctl.backends.cuda.backend import CudaBackend
+from nnctl.backends.cuda.emission import calls_of
+from nnctl.backends.cuda.schedule import lowered
+from nnctl.graph.builder import GraphBuilder
 from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.pooling import maximum_place
 
@@ -54,6 +59,23 @@ def test_windows_meet_the_places_that_the_reference_says(
     name: str, shape: tuple[int, ...], how: dict[str, Any]
 ) -> None:
     compare(name, [images(shape, sum(shape))], how, sum(shape) % 3)
+
+
+@pytest.mark.parametrize(("shape", "how"), CASES)
+def test_maxima_and_their_places_are_one_call_that_gives_the_same(shape: tuple[int, ...], how: dict[str, Any]) -> None:
+    builder = GraphBuilder("maxima and places")
+    x = builder.input("x", shape, role="optimizer state")
+    made = {name: builder.apply(name, x, **how) for name in ("max_pool", "maximum_place")}
+    graph = builder.graph(made)
+    calls = calls_of(lowered(graph, {}))
+    assert [[c.function.name for c in of_launch or ()] for of_launch in calls] == [[], ["max_pool_and_place"]]
+    storage = {"x": images(shape, 3).astype(np.float32)}
+    expected = interpret(graph, storage, {}, np.float64).outputs
+    backend = CudaBackend(EmulatedDevice(sum(shape) % 3))
+    placed = {key: backend.to_device(array) for key, array in storage.items()}
+    found = backend.load(backend.plan(graph, {}), placed).start({}, 1).result().outputs
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name][0], array, err_msg=name)
 
 
 @pytest.mark.parametrize(("shape", "how"), CASES)

@@ -14,7 +14,8 @@ from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.calls import ProductPrecision
 from nnctl.backends.cuda.kernels import products
 from nnctl.backends.cuda.kernels.ends import EndKind
-from nnctl.backends.cuda.kernels.products import TILES, Division, Tile, divided, tiles_of
+from nnctl.backends.cuda.kernels.products import OF_SHORT, TILES, Division, Tile, divided, tiles_of
+from nnctl.backends.cuda.product_library import worth_a_library
 from nnctl.graph.builder import GraphBuilder
 
 emulated = [pytest.mark.slow, pytest.mark.skipif(compiler() is None, reason="the emulated device needs g++")]
@@ -84,7 +85,7 @@ SIZES = [(1, 1, 1), (31, 33, 32), (130, 129, 17), (4, 8, 12), (64, 132, 68), (3,
 
 EVERY = {
     f"{tile.name}{' turned' if turned else ''}": (tile, turned)
-    for tiles in TILES.values()
+    for tiles in (*TILES.values(), OF_SHORT)
     for tile in tiles
     for turned in {False, tile.rows != tile.columns}
 }
@@ -143,7 +144,10 @@ def test_a_tile_that_a_device_has_no_room_for_is_made_of_smaller_ones(
     assert tile.name not in launched
 
 
-@pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (10, 30, 784), (257, 255, 3), (31, 1, 300), (2, 300, 33)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"),
+    [(1, 1, 1), (10, 30, 784), (257, 255, 3), (31, 1, 300), (2, 300, 33), (10, 100, 784), (300, 100, 10)],
+)
 class TestShapesAsTheyAreDivided:
     pytestmark = emulated
 
@@ -168,6 +172,19 @@ class TestDivision:
 
     def test_short_sums_are_not(self) -> None:
         assert divided(784, 30, 10).splits == 1
+
+    def test_short_sums_are_made_of_few_broad_tiles_in_float32(self) -> None:
+        """A block of a persistent kernel makes several in turn, and each asks at once for what its end reads."""
+        for precision in TILES:
+            found = divided(784, 30, 10, precision)
+            assert (found.tile.precision, found.splits) == ("float32", 1)
+            assert tiles_of(found, 784, 30) == 14
+        assert tiles_of(divided(10, 100, 10), 10, 100) == 1
+        assert not worth_a_library(4096, 4096, 16)
+        assert worth_a_library(4096, 4096, 17)
+
+    def test_a_product_of_one_panel_a_part_has_as_many_parts(self) -> None:
+        assert divided(10, 100, 784).part == divided(10, 100, 784).tile.depth
 
     def test_few_columns_are_tiled_by_columns(self) -> None:
         found = divided(2048, 10, 1024)

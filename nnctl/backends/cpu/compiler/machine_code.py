@@ -30,13 +30,15 @@ def _begin() -> None:
 def code_for(text: str, level: int, machine: Any) -> bytes:
     """A module of IR as object code.
 
-    level: of LLVM's optimization; from 1 on loops become vectors. Code is always chosen with care.
+    level: of LLVM's optimization; from 1 on loops become vectors, several side by side, and are unrolled no further.
+    Code is always chosen with care.
     """
     module = llvm.parse_assembly(text)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
     tuning = llvm.create_pipeline_tuning_options(speed_level=level)
     tuning.loop_vectorization = level > 0
+    tuning.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, tuning)
     builder.getModulePassManager().run(module, builder)
     return bytes(machine.emit_object(module))

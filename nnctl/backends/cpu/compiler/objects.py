@@ -21,8 +21,8 @@ AS_WRITTEN = 0
 """The level for IR that was written out by hand, vectors and registers included: whatever rewrites it takes three times
 as long to compile, and may take away what was written for: at 256 bits a product is half as fast again without."""
 FOR_LOOPS = 1
-"""The level for what the compiler of kernels writes: loops become vectors. The levels above take a third longer, the
-same bits come out, and no step of the benchmarks is faster."""
+"""The level for what the compiler of kernels writes: loops become vectors. The levels above take half as long again,
+the same bits come out, and no step of the benchmarks is faster."""
 _engines: list[Any] = []
 """Engines: they keep loaded code in memory, for as long as the process lives."""
 
@@ -75,7 +75,7 @@ def bind(name: str, write: Callable[[], str], symbols: list[str]) -> list[int]:
     name: of the file in the cache, and of no other module's. write: gives the module's text, where it is to be
     compiled.
     """
-    code = kept_bytes(name, [surroundings()], lambda: object_code(write(), AS_WRITTEN))
+    code = kept_bytes(name, [surroundings(), *symbols], lambda: object_code(write(), AS_WRITTEN))
     found = addresses([code], symbols)
     for symbol, address in zip(symbols, found):
         llvm.add_symbol(symbol, address)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
+import linecache
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,11 +13,19 @@ from nnctl.backends.cpu.compiler.marks import Function
 
 @cache
 def tree_of(function: Function) -> ast.FunctionDef:
-    """The syntax tree of a function of a module."""
-    lines, first = inspect.getsourcelines(function)
-    tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    assert isinstance(tree, ast.FunctionDef)
-    return ast.increment_lineno(tree, first - 1)
+    """The syntax tree of a function of a module. Raises OSError where the module's file cannot be read."""
+    code = function.__code__
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    if not lines:
+        raise OSError(f"{code.co_filename} cannot be read, which has the text of {function.__name__}")
+    return _trees("".join(lines))[code.co_firstlineno]
+
+
+@cache
+def _trees(text: str) -> Mapping[int, ast.FunctionDef]:
+    """The functions of a file by their first lines, which are those of their decorators."""
+    found = (node for node in _statements(ast.parse(text).body) if isinstance(node, ast.FunctionDef))
+    return {min([node.lineno, *(mark.lineno for mark in node.decorator_list)]): node for node in found}
 
 
 def file_of(function: Function) -> str:
@@ -27,10 +35,29 @@ def file_of(function: Function) -> str:
 
 def assigned_names(tree: ast.FunctionDef) -> frozenset[str]:
     """The names that a function assigns to."""
-    stored = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
-    return frozenset(node.id for node in stored)
+    found: list[str] = []
+    for statement in _statements(tree.body):
+        match statement:
+            case ast.Assign(targets=targets):
+                pass
+            case ast.AugAssign(target=target) | ast.AnnAssign(target=target) | ast.For(target=target):
+                targets = [target]
+            case _:
+                continue
+        for part in targets:
+            stored = [part] if isinstance(part, ast.Name) else ast.walk(part)
+            found += [node.id for node in stored if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    return frozenset(found)
 
 
 def has_loops(tree: ast.FunctionDef) -> bool:
     """True for a function with a loop of its own."""
-    return any(isinstance(node, (ast.For, ast.While)) for node in ast.walk(tree))
+    return any(isinstance(statement, (ast.For, ast.While)) for statement in _statements(tree.body))
+
+
+def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements, and those within them."""
+    for statement in body:
+        yield statement
+        for name in ("body", "orelse"):
+            yield from _statements(getattr(statement, name, ()))

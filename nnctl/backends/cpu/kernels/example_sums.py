@@ -52,8 +52,12 @@ class _Sums:
                 for total in self.sums:
                     writer.line(f"{total} = F(0.0)")
             if whole:
-                with writer.block(f"for j in range({whole}):"), writer.block(f"for k in independent({channels}):"):
-                    self._turn(values, [f"{_UNROLLED} * j", *(f"{_UNROLLED} * j + {n}" for n in range(1, _UNROLLED))])
+                with writer.block(f"for j in range({whole}):"):
+                    positions = [self._let("position", f"{_UNROLLED} * j")]
+                    while len(positions) < _UNROLLED:
+                        positions.append(self._let("position", f"{positions[-1]} + 1"))
+                    with writer.block(f"for k in independent({channels}):"):
+                        self._turn(values, positions)
             if self.positions % _UNROLLED:
                 rest = f"for j in range({whole * _UNROLLED}, {self.positions}):"
                 with writer.block(rest), writer.block(f"for k in independent({channels}):"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
-from nnctl.backends.cpu.codegen.intrinsics import gemm
+from nnctl.backends.cpu.codegen.intrinsics import gemm, window1
+from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
-from nnctl.backends.cpu.codegen.writer import Writer, part_of
+from nnctl.backends.cpu.codegen.writer import Part, Writer, part_of
+from nnctl.backends.cpu.compiler.marks import compiled
 from nnctl.backends.cpu.division import division_of, half_of
 from nnctl.backends.cpu.gemm.product import product_scratch
 from nnctl.backends.cpu.kernels.layout import copy
@@ -56,6 +59,14 @@ def _matmul(writer: Writer, launch: Launch) -> None:
     _product(writer, launch, a, b, launch.outputs[0], "F(1.0)", "F(0.0)")
 
 
+def _where_made(writer: Writer, launch: Launch, half: int) -> AbstractContextManager[None]:
+    """A block for the thread that makes this half; for all threads where each makes a part of both."""
+    if division_of(launch) != "halves":
+        return nullcontext()
+    first, behind = writer.halves()
+    return writer.block(f"if {first} <= {half} < {behind}:")
+
+
 def _scratch_of_a_half(launch: Launch) -> int:
     a, b = launch.inputs
     return product_scratch(a.shape[0], half_of(b.shape[0]), transposed=False)
@@ -78,8 +89,46 @@ def _half_products(writer: Writer, launch: Launch) -> None:
             f"window1({right}, {begins * columns}, {inner * columns})", str(columns), "F(0.0)",
             writer.view(c, part), str(columns), "scratch",
         ]  # fmt: skip
-        with writer.block(f"if {' <= {} < '.join(writer.halves()).format(number)}:") if owned else nullcontext():
+        with _where_made(writer, launch, number):
             writer.line(f"gemm({', '.join(arguments)})")
+
+
+_BLOCK = 512
+"""Positions that are summed at once: of more, what is packed of them leaves the first cache."""
+
+
+@compiled
+def sum_over_rows(m: Any, n: Any, step: Any, rows: Any, a: Any, b: Any, scratch: Any, c: Any) -> None:
+    """C (m, n) ← AᵀB over so many rows, of which those of A lie `step` numbers apart."""
+    for first in range(0, rows, _BLOCK):
+        left, right = window1(a, first * step, a.size - first * step), window1(b, first * n, b.size - first * n)
+        before = F(1.0) if first > 0 else F(0.0)
+        gemm(1, 0, m, n, min(_BLOCK, rows - first), F(1.0), left, step, right, n, before, c, n, scratch)
+
+
+def _scratch_of_a_block(launch: Launch) -> int:
+    a, _ = launch.inputs
+    return product_scratch(a.shape[1], min(_BLOCK, half_of(a.shape[0])), transposed=True)
+
+
+@emits("half_gradients", calls=(sum_over_rows,), scratch=_scratch_of_a_block, blocks=True)
+def _half_gradients(writer: Writer, launch: Launch) -> None:
+    a, b = launch.inputs
+    (rows, step), columns = a.shape, b.shape[1]
+    half = half_of(rows)
+    part: Part = "full" if division_of(launch) == "halves" else part_of(launch)
+    left, right = writer.view(a, "full"), writer.view(b, "full")
+    for number, c in enumerate(launch.outputs):
+        begins, count = (half, rows - half) if number else (0, half)
+        # A block of the rows of C needs these columns of A.
+        of_a = f"{begins * step} + {writer.bounds(c)[0]}" if part == "partition" else f"{begins * step}"
+        arguments = [
+            writer.count(c, part), str(columns), str(step), str(count),
+            f"window1({left}, {of_a}, {left}.size - ({of_a}))",
+            f"window1({right}, {begins * columns}, {count * columns})", "scratch", writer.view(c, part),
+        ]  # fmt: skip
+        with _where_made(writer, launch, number):
+            writer.line(f"sum_over_rows({', '.join(arguments)})")
 
 
 @emits("accumulate_product", calls=(copy, gemm), scratch=_scratch, blocks=True, partition=(0,))

@@ -7,7 +7,7 @@ the examples than the columns that meet them; what travels are the sums of the h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nnctl.backends.codegen.inlining import inlined_nodes
@@ -48,17 +48,23 @@ HALF_PRODUCTS = StructuredOp(
 def in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which products of few examples with weights that can be owned are made in two halves."""
     weights = _ownable(graph)
-    if not weights:
+    found = {n for n in graph.nodes if n.op.name == "matmul" and n.inputs[1] in weights and _is_small(n, sizes)}
+    return made_in_two(graph, HALF_PRODUCTS, found)
+
+
+def made_in_two(graph: Graph, op: StructuredOp, products: Collection[Node]) -> Graph:
+    """The graph in which an op makes these products as two summands. Where a formula alone reads one, it adds them."""
+    if not products:
         return graph
     readers, results = graph.readers, set(graph.results)
     nodes: list[Node] = []
     added: dict[Value, Node] = {}
     """Sums of halves by their results, to be part of the formula that reads them."""
     for node in graph.nodes:
-        if node.op.name == "matmul" and node.inputs[1] in weights and _is_small(node, sizes):
+        if node in products:
             (whole,) = node.outputs
             halves = tuple(Value(f"{whole.name}.half{i}", whole.type) for i in (1, 2))
-            nodes.append(Node(HALF_PRODUCTS, node.inputs, halves, {}, node.layer))
+            nodes.append(Node(op, node.inputs, halves, {}, node.layer))
             total = _sum(halves, whole, node.layer)
             reading = readers.get(whole, [])
             alone = len(reading) == 1 and whole not in results
@@ -85,7 +91,7 @@ def _is_small(node: Node, sizes: Mapping[str, int]) -> bool:
 
 
 def _ownable(graph: Graph) -> set[Value]:
-    """Weights that nothing reads but products of examples, and an update that is a product itself.
+    """Weights that nothing reads but products of examples, and an update that is such a product or reads one.
 
     They are of a first layer, for the gradient of a product's input would read them, too. The examples have to be made
     by a formula, and be read for such weights alone.
@@ -94,12 +100,12 @@ def _ownable(graph: Graph) -> set[Value]:
     reading: dict[Value, set[Node]] = {}
     """Readers of each such weight."""
     for old, new in graph.updates.items():
-        update = producers.get(new)
-        if update is None or not _changes(update, old):
+        update, gradient = producers.get(new), gradient_of(graph, old)
+        if gradient is None:
             continue
         products = {node for node in readers.get(old, []) if node is not update}
         if products and all(_multiplies(n, old) for n in products):
-            reading[old] = {update, *products}
+            reading[old] = {gradient, *products}
     search, fewer = _Columns(graph), True
     while fewer:
         all_reading = {node for nodes in reading.values() for node in nodes}
@@ -146,8 +152,25 @@ class _Columns:
         return True
 
 
-def _changes(node: Node, weight: Value) -> bool:
-    return node.op.name == "accumulate_product" and node.inputs[0] is weight and len(weight.shape) == 2
+def gradient_of(graph: Graph, weight: Value) -> Node | None:
+    """The product that a weight's update is, or that its formula reads beside the weight, what is kept for it, numbers.
+
+    None where the update is another.
+    """
+    update = graph.producers.get(graph.updates[weight])
+    if update is None or len(weight.shape) != 2:
+        return None
+    if update.op.name == "accumulate_product":
+        return update if update.inputs[0] is weight else None
+    values = (*update.inputs, *update.outputs)
+    if not isinstance(update.op, ElementwiseOp) or any(v.shape not in ((), weight.shape) for v in values):
+        return None
+    made = [graph.producers[v] for v in update.inputs if v.shape != () and v in graph.producers]
+    if len(made) != 1 or made[0].op.name != "matmul" or made[0].attributes.get("transpose_b"):
+        return None
+    (gradient,) = made[0].outputs
+    alone = graph.readers[gradient] == [update] and gradient not in graph.results
+    return made[0] if alone and made[0].attributes.get("transpose_a") else None
 
 
 def _multiplies(node: Node, weight: Value) -> bool:

@@ -73,10 +73,11 @@ class Formula:
     """The device function of an elementwise launch.
 
     body: its text from the parameters on, so that launches of equal bodies share a function.
-    arguments: of the call, with the number of elements behind them. blocks: of the call.
+    arguments: of the call, with the number of elements behind them. blocks: of the call. joined: whether launches of
+    equal bodies become one grid; else a few blocks are one, which in a persistent kernel would make them in turn.
     """
 
-    def __init__(self, launch: Launch, inlined: Mapping[str, Launch]) -> None:
+    def __init__(self, launch: Launch, inlined: Mapping[str, Launch], joined: bool = True) -> None:
         taken = Taken()
         element = ElementText(launch, inlined, taken)
         stored = [
@@ -84,7 +85,8 @@ class Formula:
             for slot, result in zip(launch.outputs, element.results, strict=True)
         ]
         count = elements(launch.outputs[0])
-        each = SEVERAL if count >= LARGE else 1
+        few = not joined and THREADS < count <= SEVERAL * THREADS
+        each = SEVERAL if few or count >= LARGE else 1
         text = "\n".join(f"    {line}" for line in (_several if each > 1 else _one)(element.lines, stored))
         self.body = f"({', '.join(['Block block', *taken.parameters, 'int count'])}) {{\n{text}\n}}"
         self.arguments: tuple[Argument, ...] = (*taken.arguments, count)

@@ -20,12 +20,22 @@ DEVICE End end_of(const float* beside, const float* alpha, const float* beta, in
     return End{beside, scaled ? alpha[0] : 1.0f, scaled ? beta[0] : 0.0f, way};
 }
 
-// at, column: of the element in what is stored.
-DEVICE float ended(End end, float value, long long at, int column) {
-    if (end.way & ACCUMULATING) return end.beta * end.beside[at] + end.alpha * value;
-    if (end.way & BIASED) value += end.beside[column];
-    if (end.way & MASKED) value *= end.beside[at] > 0.0f ? 1.0f : 0.0f;
+// What an element's end reads, 0 where it reads nothing. at, column: of the element in what is stored.
+DEVICE float beside_of(End end, long long at, int column) {
+    if (end.way & (ACCUMULATING | MASKED)) return end.beside[at];
+    return end.way & BIASED ? end.beside[column] : 0.0f;
+}
+
+// The same end, with what it reads: who asks for that early need not wait for it here.
+DEVICE float ended_by(End end, float value, float beside) {
+    if (end.way & ACCUMULATING) return end.beta * beside + end.alpha * value;
+    if (end.way & BIASED) value += beside;
+    if (end.way & MASKED) value *= beside > 0.0f ? 1.0f : 0.0f;
     return end.way & RECTIFIED && 0.0f >= value ? 0.0f : value;
+}
+
+DEVICE float ended(End end, float value, long long at, int column) {
+    return ended_by(end, value, beside_of(end, at, column));
 }
 
 #endif

@@ -79,8 +79,9 @@ template <int WIDTH> DEVICE void largest_of(Windows w, const float* x, float* y,
     put_pack(y, number, largest);
 }
 
-// What is no number is never ahead, and nothing is ahead of it.
-template <int WIDTH> DEVICE void place_of(Windows w, const float* x, long long* y, int number) {
+// The place of the largest, and what it is where that is asked for, too. What is no number is never ahead, and nothing is
+// ahead of it.
+template <int WIDTH> DEVICE void place_of(Windows w, const float* x, long long* y, int number, float* value = nullptr) {
     Pack<float, WIDTH> largest = all_of<WIDTH>(-INFINITE);
     // As they are stored they would take twice the registers.
     int places[WIDTH] = {};
@@ -94,6 +95,7 @@ template <int WIDTH> DEVICE void place_of(Windows w, const float* x, long long* 
     Pack<long long, WIDTH> stored;
     for (int k = 0; k < WIDTH; ++k) stored.at[k] = places[k];
     put_pack(y, number, stored);
+    if (value != nullptr) put_pack(value, number, largest);
 }
 
 template <int WIDTH> DEVICE void sum_of(Windows w, const float* x, float* y, int number) {
@@ -152,6 +154,17 @@ KERNEL maximum_place(Block block, const float* x, long long* y, int count, int p
     if (i >= count) return;
     if (pack == 4) place_of<4>(w, x, y, i);
     else place_of<1>(w, x, y, i);
+}
+
+// Both of them: the image is read once.
+KERNEL max_pool_and_place(Block block, const float* x, float* y, long long* places, int count, int pack, int kh, int kw,
+                          int down, int across, int top, int left, int height, int width, int rows, int columns,
+                          int channels, int apart, int aside) {
+    Windows w{kh, kw, down, across, top, left, height, width, rows, columns, channels, apart, aside};
+    int i = element_of(block);
+    if (i >= count) return;
+    if (pack == 4) place_of<4>(w, x, places, i, y);
+    else place_of<1>(w, x, places, i, y);
 }
 
 KERNEL sum_pool(Block block, const float* x, float* y, int count, int pack, int kh, int kw, int down, int across,

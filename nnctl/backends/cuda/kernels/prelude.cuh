@@ -115,17 +115,46 @@ DEVICE float row_max(Block block, Row row, float x) {
 #define SPIN()
 #endif
 
-// Wait until all blocks of a cooperative launch have come here; what they wrote before is then seen by all. arrived:
-// a number in global memory that all barriers of the launch share, 0 before the first one, and again before 2^31
-// blocks have come in all.
-DEVICE void grid_barrier(int blocks, int* arrived) {
+// Add one to a number in global memory: what it was. All that this block wrote before is seen by whoever sees the new
+// number; a fence for it would wait for an order among all threads of the device, which nobody asks for.
+DEVICE unsigned arrive(int* arrived) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 700
+    unsigned before;
+    asm volatile("atom.acq_rel.gpu.add.u32 %0, [%1], 1;" : "=r"(before) : "l"(arrived) : "memory");
+    return before;
+#else
+    __threadfence();
+    return unsigned(atomicAdd(arrived, 1));
+#endif
+}
+
+// That number, and sight of what was written before it became that.
+DEVICE unsigned arrivals(const int* arrived) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 700
+    unsigned found;
+    asm volatile("ld.acquire.gpu.u32 %0, [%1];" : "=r"(found) : "l"(arrived) : "memory");
+    return found;
+#else
+    unsigned found = unsigned(*(const volatile int*)arrived);
+    __threadfence();
+    return found;
+#endif
+}
+
+// Say that this block of a cooperative launch has come here: what all of them will have come to, for the thread that
+// asks. arrived: a number in global memory that all barriers of the launch share, 0 before the first one, and again
+// before 2^31 blocks have come in all.
+DEVICE unsigned grid_arrive(int blocks, int* arrived) {
     __syncthreads();
+    return threadIdx.x == 0 ? (arrive(arrived) / unsigned(blocks) + 1u) * unsigned(blocks) : 0u;
+}
+
+// Wait until all blocks have; what they wrote before is then seen by all.
+DEVICE void grid_wait(unsigned all, const int* arrived) {
     if (threadIdx.x == 0) {
-        __threadfence();
-        unsigned before = unsigned(atomicAdd(arrived, 1));
-        unsigned all = (before / unsigned(blocks) + 1u) * unsigned(blocks);
-        while (int(unsigned(*(volatile int*)arrived) - all) < 0) SPIN();
-        __threadfence();
+        while (int(arrivals(arrived) - all) < 0) SPIN();
     }
     __syncthreads();
 }
+
+DEVICE void grid_barrier(int blocks, int* arrived) { grid_wait(grid_arrive(blocks, arrived), arrived); }

@@ -26,16 +26,22 @@ struct Four {
     int lines;          // from there to the operand's edge, none or fewer behind it
 };
 
+// Fours of a panel, and how many of them a thread has: of a small panel the last threads have none.
+template <int EDGE, int DEPTH> struct Panel {
+    static constexpr int FOURS = EDGE * DEPTH / 4, SHARE = (FOURS + THREADS - 1) / THREADS;
+};
+
 // A thread's share of the panel of an operand from `edge` and `depth` on.
 template <int EDGE, int DEPTH>
 DEVICE void share_out(Operand from, int edge, int depth, int end, int k, Four* share) {
 #pragma unroll
-    for (int q = 0; q < EDGE * DEPTH / 4 / THREADS; ++q) {
+    for (int q = 0; q < Panel<EDGE, DEPTH>::SHARE; ++q) {
         int number = int(threadIdx.x) + q * THREADS;
         int line = edge + (from.across ? number % (EDGE / 4) * 4 : number / (DEPTH / 4));
         int step = depth + (from.across ? number / (EDGE / 4) : number % (DEPTH / 4) * 4);
         long long at = from.across ? (long long)(step) * from.edge + line : (long long)(line) * k + step;
-        share[q] = Four{from.at + at, end - step, from.edge - line};
+        bool inside = Panel<EDGE, DEPTH>::FOURS % THREADS == 0 || number < Panel<EDGE, DEPTH>::FOURS;
+        share[q] = Four{from.at + at, inside ? end - step : 0, from.edge - line};
     }
 }
 
@@ -43,7 +49,7 @@ DEVICE void share_out(Operand from, int edge, int depth, int end, int k, Four* s
 // of one in memory.
 template <int EDGE, int DEPTH> DEVICE void fetch(Four* share, bool across, int row, float4* held) {
 #pragma unroll
-    for (int q = 0; q < EDGE * DEPTH / 4 / THREADS; ++q) {
+    for (int q = 0; q < Panel<EDGE, DEPTH>::SHARE; ++q) {
         const float* from = share[q].from;
         int steps = share[q].steps, lines = share[q].lines;
         int count = across ? (steps > 0 ? lines : 0) : (lines > 0 ? steps : 0);
@@ -60,8 +66,9 @@ template <int EDGE, int DEPTH> DEVICE void fetch(Four* share, bool across, int r
 // Put that share into the panel, which has a row for each step of the depth.
 template <int EDGE, int DEPTH>
 DEVICE void store(const float4* held, bool across, float* panel) {
-    for (int q = 0; q < EDGE * DEPTH / 4 / THREADS; ++q) {
+    for (int q = 0; q < Panel<EDGE, DEPTH>::SHARE; ++q) {
         int number = int(threadIdx.x) + q * THREADS;
+        if (Panel<EDGE, DEPTH>::FOURS % THREADS != 0 && number >= Panel<EDGE, DEPTH>::FOURS) break;
         if (across) {
             float* to = panel + number / (EDGE / 4) * (EDGE + PAD) + number % (EDGE / 4) * 4;
             *reinterpret_cast<float4*>(to) = held[q];
@@ -81,6 +88,7 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
     const int WARPS_DOWN = ROWS / (4 * EACH), WARPS_ALONG = COLUMNS / (8 * EACH);
     const int SLICES = THREADS / WARP / (WARPS_DOWN * WARPS_ALONG);
     const int A_PANEL = DEPTH * (ROWS + PAD), PANELS = A_PANEL + DEPTH * (COLUMNS + PAD);
+    const int HELD = SLICES > 1 ? ROWS * COLUMNS / THREADS : 1;
     Place place = place_of(block, ROWS, COLUMNS, m, n, k, part);
     int row = place.row, column = place.column, end = place.end;
     Operand left{a, m, bool(way & A_ACROSS)}, right{b, n, bool(way & B_ACROSS)};
@@ -89,7 +97,7 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
     int down = warp / WARPS_ALONG % WARPS_DOWN * 4 * EACH + lane / 8 * 4;
     int over = warp % WARPS_ALONG * 8 * EACH + lane % 8 * 4;
 
-    const int FOURS_A = ROWS * DEPTH / 4 / THREADS, FOURS_B = COLUMNS * DEPTH / 4 / THREADS;
+    const int FOURS_A = Panel<ROWS, DEPTH>::SHARE, FOURS_B = Panel<COLUMNS, DEPTH>::SHARE;
     int row_a = left.across ? m : k, row_b = right.across ? n : k;
     Four share_a[FOURS_A], share_b[FOURS_B];
     float4 held_a[FOURS_A], held_b[FOURS_B];
@@ -103,6 +111,18 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
     float *present = block.shared, *next = block.shared + PANELS;
     fetch<ROWS, DEPTH>(share_a, left.across, row_a, held_a);
     fetch<COLUMNS, DEPTH>(share_b, right.across, row_b, held_b);
+    // What the ends of a small tile read is under way with its first panels; a large one has no registers for it.
+    Target to{c + (long long)(place.split) * m * n, End{}, m, n, bool(way & TURNED)};
+    float held_beside[HELD];
+    if (SLICES > 1) {
+        to.end = end_of(beside, alpha, beta, way);
+#pragma unroll
+        for (int q = 0; q < HELD; ++q) {
+            int e = int(threadIdx.x) + q * THREADS;
+            int i = row + (to.turned ? e % ROWS : e / COLUMNS), j = column + (to.turned ? e / ROWS : e % COLUMNS);
+            held_beside[q] = is_inside(to, i, j) ? beside_of(to.end, at_of(to, i, j), to.turned ? i : j) : 0.0f;
+        }
+    }
     store<ROWS, DEPTH>(held_a, left.across, present);
     store<COLUMNS, DEPTH>(held_b, right.across, present + A_PANEL);
     __syncthreads();
@@ -136,9 +156,8 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
         present = next;
         next = other;
     }
-    float* part_of_c = c + (long long)(place.split) * m * n;
-    const Target to{part_of_c, end_of(beside, alpha, beta, way), m, n, bool(way & TURNED)};
     if (SLICES == 1) {
+        to.end = end_of(beside, alpha, beta, way);
         // One by one: four at once cost the largest tile so many registers that a multiprocessor holds but one block.
 #pragma unroll
         for (int i = 0; i < EACH; ++i)
@@ -154,11 +173,15 @@ DEVICE void product(Block block, const float* a, const float* b, float* c, const
         for (int j = 0; j < EACH; ++j)
             of_slices[(slice * ROWS + down + i / 4 * 16 + i % 4) * COLUMNS + over + j / 4 * 32 + j % 4] = sums[i][j];
     __syncthreads();
-    for (int e = threadIdx.x; e < ROWS * COLUMNS; e += THREADS) {
+#pragma unroll
+    for (int q = 0; q < HELD; ++q) {
+        int e = int(threadIdx.x) + q * THREADS;
         int i = to.turned ? e % ROWS : e / COLUMNS, j = to.turned ? e / ROWS : e % COLUMNS;
         float sum = of_slices[i * COLUMNS + j];
+#pragma unroll
         for (int s = 1; s < SLICES; ++s) sum += of_slices[(s * ROWS + i) * COLUMNS + j];
-        put(to, row + i, column + j, sum);
+        if (is_inside(to, row + i, column + j))
+            to.c[at_of(to, row + i, column + j)] = ended_by(to.end, sum, held_beside[q]);
     }
 }
 
@@ -177,19 +200,62 @@ KERNEL product_32x32(Block block, const float* a, const float* b, float* c, cons
     product<32, 32, 32, 4>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
+// For a short k: its one panel is as little as can be, and few blocks make a broad result.
+KERNEL product_16x128(Block block, const float* a, const float* b, float* c, const float* beside, const float* alpha,
+                      const float* beta, int m, int n, int k, int part, int way) {
+    product<16, 128, 16, 4>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
+}
+
 KERNEL product_16x32(Block block, const float* a, const float* b, float* c, const float* beside, const float* alpha,
                      const float* beta, int m, int n, int k, int part, int way) {
     product<16, 32, 64, 4>(block, a, b, c, beside, alpha, beta, m, n, k, part, way);
 }
 
-// C, `count` elements, of the parts of a product, always added in the same order. These are few, so that a thread has
-// an element: a small result is then the work of few blocks, and of no grid of its own in a persistent kernel.
-KERNEL add_parts(Block block, const float* parts, float* c, const float* beside, const float* alpha, const float* beta,
-                 int count, int columns, int splits, int way) {
+// A pack of C, whose parts are `packs` of them apart. They are added in their order, and PARTS_AT_ONCE asked for at once.
+#define PARTS_AT_ONCE 16
+
+template <int WIDTH>
+DEVICE void add_pack(const float* parts, float* c, End end, int packs, int columns, int splits, int i) {
+    Pack<float, WIDTH> sum = pack_at<WIDTH>(parts, i), next[PARTS_AT_ONCE], beside;
+    if (end.way & (ACCUMULATING | MASKED)) {
+        beside = pack_at<WIDTH>(end.beside, i);
+    } else {
+#pragma unroll
+        for (int k = 0; k < WIDTH; ++k) beside.at[k] = beside_of(end, 0, (i * WIDTH + k) % columns);
+    }
+#pragma unroll 1
+    for (int first = 1; first < splits; first += PARTS_AT_ONCE) {
+#pragma unroll
+        for (int s = 0; s < PARTS_AT_ONCE; ++s)
+            if (first + s < splits) next[s] = pack_at<WIDTH>(parts + (long long)(first + s) * packs * WIDTH, i);
+#pragma unroll
+        for (int s = 0; s < PARTS_AT_ONCE; ++s)
+            if (first + s < splits)
+#pragma unroll
+                for (int k = 0; k < WIDTH; ++k) sum.at[k] += next[s].at[k];
+    }
+#pragma unroll
+    for (int k = 0; k < WIDTH; ++k) sum.at[k] = ended_by(end, sum.at[k], beside.at[k]);
+    put_pack(c, i, sum);
+}
+
+// C, `count` packs, of a product that lies in memory as it was made, or in C itself.
+KERNEL end_product(Block block, const float* made, float* c, const float* beside, const float* alpha, const float* beta,
+                   int count, int columns, int pack, int way) {
     int i = element_of(block);
     if (i >= count) return;
-    float sum = parts[i];
-#pragma unroll 8
-    for (int s = 1; s < splits; ++s) sum += parts[(long long)(s) * count + i];
-    c[i] = ended(end_of(beside, alpha, beta, way), sum, i, i % columns);
+    End end = end_of(beside, alpha, beta, way);
+    if (pack == 4) add_pack<4>(made, c, end, count, columns, 1, i);
+    else add_pack<1>(made, c, end, count, columns, 1, i);
+}
+
+// C, `count` packs, of the parts of a product. A small result is the work of one block, and of no grid of its own in a
+// persistent kernel; of a larger one a thread has an element.
+KERNEL add_parts(Block block, const float* parts, float* c, const float* beside, const float* alpha, const float* beta,
+                 int count, int columns, int splits, int pack, int way) {
+    int i = element_of(block);
+    if (i >= count) return;
+    End end = end_of(beside, alpha, beta, way);
+    if (pack == 4) add_pack<4>(parts, c, end, count, columns, splits, i);
+    else add_pack<1>(parts, c, end, count, columns, splits, i);
 }

@@ -22,9 +22,16 @@ struct Target {
     bool turned;
 };
 
+DEVICE bool is_inside(const Target& to, int row, int column) { return row < to.m && column < to.n; }
+
+// The place in what is stored.
+DEVICE long long at_of(const Target& to, int row, int column) {
+    return to.turned ? (long long)(column) * to.m + row : (long long)(row) * to.n + column;
+}
+
 DEVICE void put(Target to, int row, int column, float value) {
-    if (row >= to.m || column >= to.n) return;
-    long long at = to.turned ? (long long)(column) * to.m + row : (long long)(row) * to.n + column;
+    if (!is_inside(to, row, column)) return;
+    long long at = at_of(to, row, column);
     to.c[at] = ended(to.end, value, at, to.turned ? row : column);
 }
 

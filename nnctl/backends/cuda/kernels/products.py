@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from nnctl.backends.cuda.calls import (
     MULTIPROCESSORS,
+    THREADS,
     Argument,
     Call,
     ProductPrecision,
@@ -94,6 +95,12 @@ TILES: Mapping[ProductPrecision, tuple[Tile, ...]] = {
 }
 """By precision. Where tensor cores would have little to do, a product is made in float32 whatever is asked for."""
 
+SHORT = 16
+"""Multiplications of an element up to which reading and writing is all the work of a product."""
+OF_SHORT = (Tile(16, 128, SHORT, 60.0), *_SMALL)
+"""The tiles for those. They ask for what their ends read as they begin; a large tile would wait for it element by
+element. The first has one panel, and is broad: in a persistent kernel a block makes few tiles or one after another."""
+
 
 @dataclass(frozen=True)
 class Division:
@@ -112,22 +119,30 @@ _ROUNDED = 6000
 13 µs by tiles of 64×64 in TF32, 8 by those of 16×32 in float32, and (128, 640) by (640, 100) 6.6 and 4."""
 _SECOND_LAUNCH = 2500
 """Cycles that adding the parts of a split product takes at least, as a launch of its own."""
+_A_PART = 50
+"""Cycles more for each part: a thread asks for some at once, and waits for them."""
 _BYTES_A_CYCLE = 1500
 """That memory gives all multiprocessors together."""
 _MOST_SPLITS = 64
+_LARGE = 1 << 20
+"""Elements of a result of which a quarter of the threads still fill a device."""
 
 
 def divided(m: int, n: int, k: int, precision: ProductPrecision = "float32") -> Division:
-    """The division of a product of (m, k) by (k, n) that an estimate of its cycles finds the fastest."""
-    return min(_divisions(k, precision), key=lambda d: _cycles(d, m, n))
+    """The division of a product of (m, k) by (k, n) that an estimate of its cycles finds the fastest.
+
+    Of those for short sums that are as fast it is one of the fewest blocks.
+    """
+    found = _divisions(k, precision)
+    return min(found, key=lambda d: (_cycles(d, m, n), d.splits * tiles_of(d, m, n) if k <= SHORT else 0))
 
 
 def _divisions(k: int, precision: ProductPrecision) -> Iterator[Division]:
-    for tile in TILES[precision]:
+    for tile in TILES[precision] if k > SHORT else OF_SHORT:
         panels = blocks_for(k, tile.depth)
         for turned in (False, True)[: 1 if tile.rows == tile.columns else 2]:
             splits = 1
-            while splits == 1 or (splits <= panels and splits <= _MOST_SPLITS):
+            while splits == 1 or (splits < 2 * panels and splits <= _MOST_SPLITS):
                 part = blocks_for(panels, splits) * tile.depth
                 yield Division(tile, turned, blocks_for(k, part) if part else 1, part)
                 splits *= 2
@@ -143,7 +158,7 @@ def _cycles(division: Division, m: int, n: int) -> float:
     """The estimate: blocks of one multiprocessor hide each other's waiting."""
     tile, splits = division.tile, division.splits
     together = blocks_for(tiles_of(division, m, n) * splits, MULTIPROCESSORS)
-    adding = _SECOND_LAUNCH + 8 * splits * m * n / _BYTES_A_CYCLE if splits > 1 else 0.0
+    adding = _SECOND_LAUNCH + _A_PART * splits + 8 * splits * m * n / _BYTES_A_CYCLE if splits > 1 else 0.0
     beginning = 0.0 if tile.precision == "float32" else _ROUNDED
     return beginning + division.part // tile.depth * tile.cycles(together) + adding
 
@@ -182,9 +197,13 @@ def _tiled(division: Division, size: tuple[int, int], arguments: tuple[Argument,
 
 def addition(parts: Memory, splits: int, c: Slot, end: Update | End | None = None) -> Call:
     """The call of C = the sum of the parts (splits, m, n) of a product, with its end. One part may be C itself."""
-    count, (read, flags) = elements(c), _reading(c, end)
-    arguments = (parts, c, *read, count, c.shape[1], splits, flags)
-    return Call(function("products.cu", "add_parts"), blocks_for(count), arguments)
+    (read, flags), size = _reading(c, end), elements(c)
+    by_packs = size % 4 == 0 and (size <= 4 * THREADS or size >= _LARGE)
+    pack = 4 if by_packs else 1
+    count = size // pack
+    sizes = (count, c.shape[1], pack) if splits == 1 else (count, c.shape[1], splits, pack)
+    called = function("products.cu", "end_product" if splits == 1 else "add_parts")
+    return Call(called, blocks_for(count), (parts, c, *read, *sizes, flags))
 
 
 def _reading(c: Slot, end: Update | End | None) -> tuple[tuple[Memory, Slot, Slot], int]:

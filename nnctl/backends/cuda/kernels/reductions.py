@@ -117,6 +117,9 @@ def _unscaled(reducer: Reducer) -> Reducer:
 def _pass(reducer: Reducer, outputs: Sequence[Argument], shape: tuple[int, int, int], parts: int, width: int) -> Call:
     outer, length, inner = shape
     depth = min(THREADS // width, two_power(-(-length // (_FEW * parts))))
+    # Threads of a block that no entry is left for have columns.
+    while width < inner and 2 * width * depth <= THREADS and outer * parts < THREADS // (width * depth):
+        width *= 2
     blocks = blocks_for(inner, width) * blocks_for(outer * parts, THREADS // (width * depth))
     arguments = (*reducer.inputs, *outputs, *shape, parts, width, depth, *reducer.scales)
     return Call(reducer.function, blocks, arguments, shared=4 * THREADS * len(outputs))

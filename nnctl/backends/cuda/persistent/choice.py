@@ -70,13 +70,14 @@ def grids_for(tasks: Sequence[Task], multiprocessors: int, largest_cluster: int 
     """The grids worth trying, the one that an estimate of a step's cycles finds fastest first.
 
     They are one block, which need not wait for any other; a cluster; and as many blocks as there is work for at
-    most, since more would only make barriers slower. sharers: trials that want as many blocks each at the same time;
-    a grid is then tried with as few blocks, too, as find a multiprocessor each.
+    most, with one for each chain, since more would only make barriers slower. sharers: trials that want as many
+    blocks each at the same time; a grid is then tried with as few blocks, too, as find a multiprocessor each.
     """
     spread, alone = rounds_of(tasks), rounds_of(tasks, alone=True)
     cycles = {Grid(1): _cycles(alone, 1, 0)}
     for most, barrier, cluster in ((multiprocessors, _BARRIER, False), (largest_cluster, _CLUSTER_BARRIER, True)):
-        for blocks in (min(most, spread.widest), min(most, spread.widest, multiprocessors // sharers)):
+        wanted = spread.widest + (spread.chains if spread.widest > 1 else 0)
+        for blocks in (min(most, wanted), min(most, wanted, multiprocessors // sharers)):
             if blocks > 1:
                 cycles[Grid(blocks, cluster)] = _cycles(spread, blocks, barrier)
     taken = {grid: found * max(1.0, sharers * grid.blocks / multiprocessors) for grid, found in cycles.items()}

@@ -5,7 +5,8 @@ to do between two large tasks every block does for itself, into memory of its ow
 What only the end of a step needs one block does alone, a chain of tasks. The blocks of large tasks are spread
 over the grid. A round ends where a block needs what another one has made; within a round the threads of a block
 wait for each other alone, from level to level. What a step's first round makes of the data alone, as the
-examples of a batch, may be made in a round of the step before, into memory of its own: then it is there.
+examples of a batch, may be made in a round of the step before, into memory of its own: then it is there. That, and
+whatever else is made of data alone and not needed in its round, a block does while it waits for others.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Rounds:
     own: regions of which each block has its own. meets: whether the blocks wait for each other between the last
     round of a step and the first of the next one, too. ahead: tasks of the next step, which are none of the levels';
     their results have two places, for steps of even and of odd numbers. ahead_in: the round that they are run in.
+    ahead_waits: whether a block runs them already while it waits for that round. waiting: tasks that are a last level
+    of their round, which a block runs while it waits for the next one.
     """
 
     levels: tuple[tuple[tuple[Task, ...], ...], ...]
@@ -39,6 +42,8 @@ class Rounds:
     meets: bool
     ahead: tuple[Task, ...] = ()
     ahead_in: int = 0
+    ahead_waits: bool = False
+    waiting: frozenset[Task] = frozenset()
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -57,6 +62,11 @@ class Rounds:
         return max(1, *(sum(t.blocks for t in level if self.placements[t] == "spread") for level in levels))
 
     @property
+    def chains(self) -> int:
+        """Blocks that have a chain each, where there are so many."""
+        return len({placement for placement in self.placements.values() if isinstance(placement, int)})
+
+    @property
     def barriers(self) -> int:
         """Barriers of the grid in a step."""
         return len(self.levels) - 1 + self.meets
@@ -69,14 +79,18 @@ def rounds_of(tasks: Sequence[Task], alone: bool = False) -> Rounds:
     plain = _in_rounds(tasks, placements, own)
     ahead = tuple(_of_data_alone(tasks, placements))
     if not ahead:
-        return plain
+        return _while_waiting(plain)
     rest = _in_rounds([task for task in tasks if task not in ahead], placements, own)
     last = len(rest.levels) - 1
     found = replace(rest, ahead=ahead, ahead_in=last if rest.meets else last - 1)
     # Between the step before the last one, which had the same place, and this one there must be a barrier.
     late = any(task.reads & found.alternating for level in rest.levels[last] for task in level)
     possible = found.ahead_in >= 1 or rest.meets or (found.ahead_in == 0 and not late)
-    return found if possible and found.barriers < plain.barriers else plain
+    if not possible or found.barriers >= plain.barriers:
+        return _while_waiting(plain)
+    # A block that waits for round 1 knows of others that they have come to the last round of the step before.
+    waits = found.ahead_in > 1 or (found.ahead_in == 1 and (rest.meets or not late))
+    return _while_waiting(replace(found, ahead_waits=waits))
 
 
 def _in_rounds(tasks: Sequence[Task], placements: dict[Task, Placement], own: frozenset[Region]) -> Rounds:
@@ -103,6 +117,31 @@ def _in_rounds(tasks: Sequence[Task], placements: dict[Task, Placement], own: fr
     starts = [task for level in rounds[0] for task in level]
     meets = any(apart(a, b) for a in ends for b in starts)
     return Rounds(tuple(map(tuple, rounds)), placements, own, meets)
+
+
+def _while_waiting(rounds: Rounds) -> Rounds:
+    """The same rounds; what every block makes for itself of data alone, and needs in none of its round, comes last."""
+    written = [region for task in rounds.tasks for region in task.writes]
+    waiting: set[Task] = set()
+    found: list[tuple[tuple[Task, ...], ...]] = []
+    for number, levels in enumerate(rounds.levels):
+        tasks = [task for level in levels for task in level]
+        late = [
+            task
+            for task in tasks
+            if rounds.placements[task] == "everywhere"
+            and task.function is not None
+            and not task.reads.intersection(written)
+            and all(written.count(region) == 1 for region in task.writes)
+            and not any(task.writes & other.reads for other in tasks)
+        ]
+        if not late or len(late) == len(tasks) or number + (not rounds.meets) == len(rounds.levels):
+            found.append(levels)
+            continue
+        kept = (tuple(task for task in level if task not in late) for level in levels)
+        found.append((*(level for level in kept if level), tuple(late)))
+        waiting.update(late)
+    return replace(rounds, levels=tuple(found), waiting=frozenset(waiting))
 
 
 def _of_data_alone(tasks: Sequence[Task], placements: dict[Task, Placement]) -> Iterator[Task]:
@@ -181,11 +220,21 @@ def _placed(
 
 
 def _chains(tasks: Sequence[Task], own: frozenset[Region]) -> dict[Task, Placement]:
-    """The numbers of chains: tasks are of one where one writes what the other uses and only they have."""
+    """The numbers of chains: tasks are of one where one writes what the other uses and only they have.
+
+    The longest is the first, which shares its block with the least of spread tasks. A task that is alone waits for
+    none of its blocks: they are spread.
+    """
     chains: list[tuple[set[Task], set[Region]]] = []
     for task in tasks:
         regions = {r for r in task.reads | task.writes if r in own} | {r for r in task.writes if r.place != "value"}
         joined = [chain for chain in chains if chain[1] & regions]
         chains = [chain for chain in chains if chain not in joined]
         chains.append(({task}.union(*(c[0] for c in joined)), regions.union(*(c[1] for c in joined))))
-    return {task: number for number, (of_chain, _) in enumerate(chains) for task in of_chain}
+    found: dict[Task, Placement] = {}
+    longest = sorted((of_chain for of_chain, _ in chains), key=lambda each: -sum(task.blocks for task in each))
+    for number, of_chain in enumerate(longest):
+        for task in of_chain:
+            alone = len(of_chain) == 1 and task.blocks > 1 and not task.writes & own
+            found[task] = "spread" if alone else number
+    return found

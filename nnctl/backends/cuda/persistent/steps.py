@@ -13,7 +13,7 @@ from nnctl.backends.cuda.chunks import StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.backends.cuda.device import Device
 from nnctl.backends.cuda.persistent.choice import Grid
-from nnctl.backends.cuda.persistent.joint import JointLaunches, Row
+from nnctl.backends.cuda.persistent.joint import JointLaunches, Row, launch_rows
 from nnctl.backends.cuda.persistent.kernels import GridKernel
 from nnctl.backends.cuda.persistent.tasks import Region, Task
 from nnctl.plan.plan import Plan
@@ -52,7 +52,7 @@ class PersistentWay:
 
     def steps_apart(self, storages: Sequence[Mapping[str, Any]], device: Device) -> list[PersistentSteps]:
         """The steps of several, whose chunks are launched together when the first result is asked for."""
-        joint = JointLaunches(by_halves=False)
+        joint = JointLaunches(launch_rows, by_halves=False)
         return [PersistentSteps(self, storage, device, joint) for storage in storages]
 
 
@@ -67,7 +67,7 @@ class PersistentSteps(StepsOnDevice):
         layout = way.alike.layout
         self._common = device.empty((max(1, layout.common_bytes),), np.uint8)
         self._own = device.empty((max(1, way.grid.blocks * layout.own_bytes),), np.uint8)
-        joint.add(self)
+        joint.add(way.alike, self)
 
     def run(self, steps: int) -> Row:
         """See `StepsOnDevice`."""

@@ -128,9 +128,14 @@ _PARAMETER = f"""struct Table {{ long long at[{TABLE}]; }};
 #define IN_PLACE __grid_constant__
 #endif"""
 
-_CLUSTER_BARRIER = """// Wait until all blocks of the cluster have come here; what they wrote before is seen by all.
+_CLUSTER_BARRIER = """DEVICE void cluster_arrive() { asm volatile("barrier.cluster.arrive.release;" ::: "memory"); }
+
+// Wait until all threads of the cluster have arrived; what they wrote before is seen by all.
+DEVICE void cluster_wait() { asm volatile("barrier.cluster.wait.acquire;" ::: "memory"); }
+
 DEVICE void cluster_barrier() {
-    asm volatile("barrier.cluster.arrive.release;\\nbarrier.cluster.wait.acquire;" ::: "memory");
+    cluster_arrive();
+    cluster_wait();
 }"""
 
 
@@ -184,13 +189,32 @@ class _Text:
         last = len(self._rounds.levels) - 1
         for number, levels in enumerate(self._rounds.levels):
             yield f"// round {number}"
-            if number == self._rounds.ahead_in:
+            if number == self._rounds.ahead_in and not self._rounds.ahead_waits:
                 yield from self._ahead("step + 1")
-            for depth, level in enumerate(levels):
+            meets = number < last or self._rounds.meets
+            waiting = [level for level in levels if self._rounds.waiting.issuperset(level)]
+            present = [level for level in levels if level not in waiting]
+            for level in present:
                 yield from self._level(level)
-                ends = depth == len(levels) - 1
-                meets = ends and (number < last or self._rounds.meets)
-                yield self._meet if meets else "__syncthreads();"
+                if level is not present[-1] or not meets:
+                    yield "__syncthreads();"
+            if meets:
+                yield from self._meeting(waiting, number + 1 == self._rounds.ahead_in and self._rounds.ahead_waits)
+
+    def _meeting(self, waiting: Sequence[Sequence[Task]], ahead: bool) -> Iterator[str]:
+        """A barrier of the grid, and what a block does while it waits there."""
+        # The threads of a cluster's block come one by one.
+        self._scratch_is_free = not self._cluster
+        lines = [line for level in waiting for task in level for line in self._in_turn(task)]
+        lines += self._ahead("step + 1") if ahead else []
+        if not lines:
+            yield self._meet
+            return
+        yield "{"
+        yield "    cluster_arrive();" if self._cluster else "    const unsigned all = grid_arrive(gridDim.x, arrived);"
+        yield from (f"    {line}" for line in lines)
+        yield "    cluster_wait();" if self._cluster else "    grid_wait(all, arrived);"
+        yield "}"
 
     def _ahead(self, number: str) -> Iterator[str]:
         """The tasks of a step that are run before it begins, if the chunk has such a step."""
