@@ -48,8 +48,8 @@ class _Dispatch:
         self._study, self._executor, self._stop = study, executor, stop
         self._search = Search(study)
         # A process that trains several at a time is best given those that follow one another: they are alike.
-        self._ahead = executor.together == 1 and not study.learns and study.sweep.pruner is None
-        self._ready = Ready(self._following, ahead=self._ahead)
+        ahead = executor.together == 1 and not study.learns and study.sweep.pruner is None
+        self._ready = Ready(self._following, ahead=ahead)
         self._trials: dict[int, Trial] = {}  # that are ready or under way
         self._nets: Counter[str] = Counter()  # of those that an executor has
         self._again: deque[TrialTask] = deque()  # whose processes have died
@@ -71,9 +71,6 @@ class _Dispatch:
             for task, outcome in self._executor.outcomes(_LOOK):
                 result = self._result(task, outcome)
                 if result is not None:
-                    if self._ahead:
-                        # Its worker waits for another, which does not depend on what becomes of this one.
-                        yield from self._give(open_=not (self._stop or self._full))
                     yield from self._told(result)
 
     def _give(self, *, open_: bool) -> Iterator[TrialResult]:
