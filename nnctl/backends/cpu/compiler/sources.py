@@ -11,7 +11,6 @@ from pathlib import Path
 
 from nnctl.backends.cpu.compiler.marks import Function
 
-
 _parsing = threading.Lock()
 
 
