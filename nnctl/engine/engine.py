@@ -83,7 +83,7 @@ class Engine:
         self.network = net.network
         if read_bytes:
             threads = beside_reading(self.network, threads, read_bytes)
-        graphs = [self.network.training_step, self.network.evaluation, self.network.prediction]
+        graphs = [self.network.training_step, self.network.evaluation, self.network.raw_prediction]
         graphs += [self.network.watched] if spec.watched is not None else []
         choice = choose_backend(spec.backend, graphs, name=backend, workers=threads)
         self._backend = choice.backend

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from nnctl.graph.ir import Graph, Node, Value
@@ -44,7 +46,9 @@ def accumulate_products(graph: Graph) -> Graph:
 
 def _accumulated(update: Node, expression: Expression, weights: Value, product: Node) -> tuple[Node, ...] | None:
     """The scalars' node and the product's, or None where the update is not linear."""
-    scale = _scales(update, expression, weights, product.outputs[0])
+    made = product.outputs[0]
+    terms = tuple(["w" if v is weights else "p" if v is made else "s" if v.shape == () else "" for v in update.inputs])
+    scale = _scales(expression, terms)
     if scale is None:
         return None
     op = from_expression(f"{update.op.name}_scales", scale)
@@ -76,20 +80,25 @@ def _is_zero(value: Any) -> bool:
     return isinstance(value, float) and value == 0.0
 
 
-def _scales(update: Node, expression: Expression, weights: Value, product: Value) -> Expression | None:
-    """(α, β) as an expression of the update's scalar inputs, if the update is β·w + α·p."""
-    scalars = [v for v in update.inputs if v.shape == ()]
-    recorder = Recorder(len(scalars))
+@lru_cache(maxsize=256)
+def _scales(expression: Expression, terms: tuple[str, ...]) -> Expression | None:
+    """(α, β) as an expression of the update's scalar inputs, if the update is β·w + α·p.
+
+    terms: of each input whether it is w, p or a scalar, s.
+    """
+    recorder = Recorder(terms.count("s"))
     values: list[_Linear] = []
-    for value in update.inputs:
-        if value is weights:
-            values.append(_Linear(1.0, 0.0, 0.0))
-        elif value is product:
-            values.append(_Linear(0.0, 1.0, 0.0))
-        elif value.shape == ():
-            values.append(_Linear(0.0, 0.0, recorder.value(scalars.index(value))))
-        else:
-            return None
+    scalars = count()
+    for term in terms:
+        match term:
+            case "w":
+                values.append(_Linear(1.0, 0.0, 0.0))
+            case "p":
+                values.append(_Linear(0.0, 1.0, 0.0))
+            case "s":
+                values.append(_Linear(0.0, 0.0, recorder.value(next(scalars))))
+            case _:
+                return None
     for line in expression.lines:
         arguments = [values[a] if isinstance(a, int) else _Linear(0.0, 0.0, a) for a in line.arguments]
         linear = _line(recorder, line.primitive, arguments)

@@ -8,11 +8,11 @@ one, and nothing is written in place until lowering decides so.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from nnctl.late import dataclass
 from nnctl.ops.shapes import TensorType, show
@@ -145,6 +145,9 @@ class Node:
         return Node(self.op, inputs, self.outputs, self.attributes, self.layer)
 
 
+Made = TypeVar("Made")
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     """A computation.
@@ -191,9 +194,15 @@ class Graph:
         return dict(readers)
 
     @cached_property
-    def derived(self) -> dict[Any, Any]:
-        """Things made of this graph, by their names: it never changes."""
+    def _derived(self) -> dict[Hashable, Any]:
         return {}
+
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """A thing made of this graph, which never changes: the one that was made before by this key, or a new one."""
+        if key not in self._derived:
+            self._derived[key] = make()
+        made: Made = self._derived[key]
+        return made
 
     def rebuilt(self, nodes: Iterable[Node], replaced: Mapping[Value, Value] | None = None) -> Graph:
         """This graph with other nodes, and its results renamed by `replaced`; itself where nothing is another."""

@@ -86,7 +86,7 @@ class Network:
     @cached_property
     def training_step(self) -> Graph:
         """Gather, forward, cost, metrics, backward, clip, update: one graph, fused."""
-        return run_passes(self.unfused_training_step, FINAL_PASSES)
+        return run_passes(self._step, FINAL_PASSES)
 
     @cached_property
     def unfused_training_step(self) -> Graph:
@@ -95,15 +95,20 @@ class Network:
         For an optimizer that looks at the whole objective it is what that is driven by: no
         updates, but the outputs `objective`, `gradient.<parameter>` and `state.<state>`.
         """
+        return run_passes(self._step, TEXTBOOK_PASSES)
+
+    @cached_property
+    def _step(self) -> Graph:
+        """The training step as it is built."""
         forward = self.forward("train", training=True)
         builder = forward.builder
         gradients = self._gradients(forward)
         observed = self._observed(builder, gradients)
         if self.whole_objective:
-            return run_passes(builder.graph(self._measured(forward, gradients) | observed), TEXTBOOK_PASSES)
+            return builder.graph(self._measured(forward, gradients) | observed)
         updates = forward.new_states | updates_of(builder, self.spec, gradients)
         outputs = {interface.COST: forward.cost, interface.WEIGHT: forward.weight, **forward.metrics, **observed}
-        return run_passes(builder.graph(outputs, updates, guard=forward.cost), TEXTBOOK_PASSES)
+        return builder.graph(outputs, updates, guard=forward.cost)
 
     @cached_property
     def evaluation(self) -> Graph:
@@ -118,12 +123,17 @@ class Network:
     @cached_property
     def prediction(self) -> Graph:
         """The net's output for a batch, without targets; stateful layers resume."""
-        return run_passes(self._reading("predict", "stateful"), FINAL_PASSES)
+        return run_passes(self.raw_prediction, FINAL_PASSES)
 
     @cached_property
     def unfused_prediction(self) -> Graph:
         """The prediction as it reads in a textbook: one node a formula."""
-        return run_passes(self._reading("predict", "stateful"), TEXTBOOK_PASSES)
+        return run_passes(self.raw_prediction, TEXTBOOK_PASSES)
+
+    @cached_property
+    def raw_prediction(self) -> Graph:
+        """The prediction before any pass: its ops are asked for by runs that only train and never predict."""
+        return self._reading("predict", "stateful")
 
     @cached_property
     def continuation(self) -> Graph:

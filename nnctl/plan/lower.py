@@ -9,11 +9,10 @@ from typing import Any, NamedTuple, cast
 
 from nnctl.errors import ShapeError
 from nnctl.graph.ir import Form, Graph, Node, Value
-from nnctl.graph.views import VIEWS, view_sources
-from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import TensorType, resolve, show
 from nnctl.plan.arena import assign_offsets
 from nnctl.plan.dtypes import Precision, element
+from nnctl.plan.order import Order, order_of
 from nnctl.plan.plan import Launch, Plan, Slot
 from nnctl.plan.strategy import Scheduled, Sequential, Strategy
 from nnctl.process.memory import in_bytes
@@ -31,8 +30,7 @@ def lower(
     An update is made in place where its node comes after every other reader of
     the old value; otherwise the new value is copied at the end of the step.
     """
-    lowering = _Lowering(graph, sizes, precision, strategy)
-    return lowering.plan()
+    return _Lowering(order_of(graph, strategy), sizes, precision).plan()
 
 
 class _Work(NamedTuple):
@@ -44,118 +42,50 @@ class _Work(NamedTuple):
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, sizes: Mapping[str, int], precision: Precision, strategy: Strategy) -> None:
-        self.graph = graph
+    def __init__(self, order: Order, sizes: Mapping[str, int], precision: Precision) -> None:
+        self.order = order
         self.sizes = sizes
         self.precision = precision
         self.slots: dict[Value, Slot] = {}
         self.resolved: dict[TensorType, tuple[TensorType, int]] = {}
         self.works: dict[Form, _Work] = {}
-        self.source = view_sources(graph)
-        launched = [n for n in graph.nodes if n.op.name not in VIEWS]
-        constant = set(constant_nodes(graph))
-        self.setup = [n for n in launched if n in constant]
-        inlined = strategy.inlined(graph) - constant
-        self.inlined = {n.outputs[0]: n for n in launched if n in inlined}
-        self.scheduled = strategy.schedule(graph, [n for n in launched if n not in constant and n not in inlined])
-        self.nodes = [s.node for s in self.scheduled]
-        # Names are for people and may repeat; a number tells constants apart.
-        self.constants = {v: str(i) for i, v in enumerate(v for n in self.setup for v in n.outputs)}
-        self.inline_keys = {v: str(i) for i, v in enumerate(self.inlined)}
-        self.position = {v: i for i, n in enumerate(self.nodes) for v in n.outputs}
-        self.rank = {v: i for i, v in enumerate(self.position)}
-        """Numbers of values in the order in which they are made."""
-        self.guarded = self._guarded()
-        self.reads = [self._reads(node) for node in self.nodes]
-        self.read = {v: i for i, values in enumerate(self.reads) for v in values}
-        """Index of the last launch that reads each value, or a view of it."""
-        self.last_read = self._last_reads()
-        self.in_place = self._in_place()
         self.offsets, self.arena_bytes = self._arena()
 
     def plan(self) -> Plan:
-        launches = tuple([self._launch(s) for s in self.scheduled])
-        guard = self.graph.guard
+        order = self.order
+        launches = tuple([self._launch(s) for s in order.scheduled])
+        guard = order.graph.guard
         copies = tuple(
             (self._slot(new), self._slot(old))
-            for old, new in self.graph.updates.items()
-            if self.in_place.get(new) is not old
+            for old, new in order.graph.updates.items()
+            if order.in_place.get(new) is not old
         )
         return Plan(
-            name=self.graph.name,
+            name=order.graph.name,
             precision=self.precision,
             sizes=dict(self.sizes),
-            setup=tuple(self._launch(Scheduled(n, 0)) for n in self.setup),
+            setup=tuple(self._launch(Scheduled(n, 0)) for n in order.setup),
             launches=launches,
-            inlined={self.inline_keys[v]: self._launch(Scheduled(n, 0)) for v, n in self.inlined.items()},
-            outputs={name: self._slot(v) for name, v in self.graph.outputs.items()},
+            inlined={order.inline_keys[v]: self._launch(Scheduled(n, 0)) for v, n in order.inlined.items()},
+            outputs={name: self._slot(v) for name, v in order.graph.outputs.items()},
             guard=None if guard is None else self._slot(guard),
-            guarded=self.guarded,
+            guarded=order.guarded,
             copies=copies,
             arena_bytes=self.arena_bytes,
         )
 
-    def _root(self, value: Value) -> Value:
-        return self.source.get(value, value)
-
-    def _reads(self, node: Node) -> set[Value]:
-        """The stored values that a launch reads, through views and inlined nodes."""
-        inputs = node.inputs
-        if self.source.keys().isdisjoint(inputs) and self.inlined.keys().isdisjoint(inputs):
-            return set(inputs)
-        found: set[Value] = set()
-        for value in map(self._root, inputs):
-            found |= self._reads(self.inlined[value]) if value in self.inlined else {value}
-        return found
-
-    def _guarded(self) -> int:
-        """Index of the first launch after the guard is known."""
-        if self.graph.guard is None:
-            return len(self.nodes)
-        return self.position.get(self._root(self.graph.guard), -1) + 1
-
-    def _last_reads(self) -> dict[Value, int]:
-        """Index of the last launch that needs each value; results live to the end."""
-        end = len(self.nodes)
-        updated = {self._root(new) for new in self.graph.updates.values()}
-        outputs = {self._root(v) for v in self.graph.outputs.values()}
-        guard = {self._root(self.graph.guard)} if self.graph.guard is not None else set()
-        return self.read | dict.fromkeys(updated | outputs | guard, end)
-
-    def _in_place(self) -> dict[Value, Value]:
-        """New value → the parameter or state whose memory it may take over."""
-        elsewhere = {self._root(v) for v in self.graph.outputs.values()}
-        # What is computed before the guard is known must not yet touch storage.
-        first = 0 if self.graph.guard is None else self.guarded
-        found: dict[Value, Value] = {}
-        for old, new in self.graph.updates.items():
-            written = self.position.get(new)
-            if written is None or written < first or new in found or new in elsewhere or old in elsewhere:
-                continue
-            # Most ops need their input whole to the end; some may write over it.
-            last = written if self._may_overwrite(self.nodes[written], old) else written - 1
-            if self.read.get(old, -1) <= last:
-                found[new] = old
-        return found
-
-    def _may_overwrite(self, node: Node, old: Value) -> bool:
-        """True where a node may write its output over `old` while it computes."""
-        if isinstance(node.op, ElementwiseOp):
-            return True
-        elsewhere = {self._root(value) for value in node.inputs[1:]}
-        return node.op.overwrites and self._root(node.inputs[0]) is old and old not in elsewhere
-
     def _arena(self) -> tuple[dict[Value, int], int]:
+        order = self.order
         lifetimes: dict[Value, tuple[int, int]] = {}
         sizes: dict[Value, int] = {}
         heirs = self._heirs()
-        phases = [scheduled.phase for scheduled in self.scheduled]
+        phases = [scheduled.phase for scheduled in order.scheduled]
         # After the last launch is a phase of its own.
         phases.append(phases[-1] + 1 if phases else 0)
-        for value, written in self.position.items():
-            if value in self.in_place:
+        for value, written in order.position.items():
+            if value in order.in_place:
                 continue
-            last = phases[self.last_read.get(value, written)]
+            last = phases[order.last_read.get(value, written)]
             owner = heirs.get(value)
             if owner is None:
                 lifetimes[value] = phases[written], last
@@ -167,7 +97,7 @@ class _Lowering:
             raise ShapeError(
                 f"{largest.name} {show(resolve(largest.shape, self.sizes))} takes {in_bytes(sizes[largest])}: "
                 "no machine has so much memory",
-                layer=self.nodes[self.position[largest]].layer,
+                layer=order.nodes[order.position[largest]].layer,
             )
         offsets, total = assign_offsets(lifetimes, sizes)
         return offsets | {value: offsets[owner] for value, owner in heirs.items()}, total
@@ -178,7 +108,7 @@ class _Lowering:
         Both are of one size, so that each thread has the same bytes of both.
         """
         found: dict[Value, Value] = {}
-        for _, group in groupby(zip(self.scheduled, self.reads), lambda one: one[0].phase):
+        for _, group in groupby(zip(self.order.scheduled, self.order.reads), lambda one: one[0].phase):
             phase = list(group)
             if len(phase) > 1:
                 self._inherit(phase, found)
@@ -186,25 +116,26 @@ class _Lowering:
 
     def _inherit(self, phase: Sequence[tuple[Scheduled, set[Value]]], found: dict[Value, Value]) -> None:
         """Add the heirs of a phase, whose launches are given with what they read, to those found."""
+        order = self.order
         crossed: set[Value] = set()
         for scheduled, reads in phase:
             apart = scheduled.apart
             crossed.update(reads - apart, [v for v in scheduled.node.outputs if v not in apart])
         left: dict[int, list[Value]] = {}
         """Owners of memory that no launch behind needs, by its bytes."""
-        position, last_read = self.position, self.last_read
+        position, last_read = order.position, order.last_read
         for scheduled, reads in phase:
             if not scheduled.apart:
                 continue
             outputs = scheduled.node.outputs
-            made = [v for v in outputs if v not in crossed and v not in self.in_place]
+            made = [v for v in outputs if v not in crossed and v not in order.in_place]
             for value in made:
                 owners = left.get(self._resolved(value.type)[1])
                 if owners:
                     found[value] = owners.pop()
             place = position[outputs[0]]
             done = [v for v in reads if v in position and v not in crossed and last_read[v] == place]
-            done.sort(key=self.rank.__getitem__)
+            done.sort(key=order.rank.__getitem__)
             done += [v for v in made if v not in last_read]
             for value in done:
                 left.setdefault(self._resolved(value.type)[1], []).append(found.get(value, value))
@@ -225,19 +156,20 @@ class _Lowering:
         return known
 
     def _made_slot(self, value: Value) -> Slot:
+        order = self.order
         shape = cast("tuple[int, ...]", self._resolved(value.type)[0].shape)
         dtype, batched = value.type.dtype, value.batched
-        root = self._root(value)
-        home = self.in_place.get(root, root)
+        root = order.root(value)
+        home = order.in_place.get(root, root)
         if home.role == "feed":
             return Slot(value.name, "feed", shape, dtype, home.name, 0, batched)
         if home.role != "computed":
             return Slot(value.name, "storage", shape, dtype, home.name, 0, batched)
         if root in self.offsets:
             return Slot(value.name, "arena", shape, dtype, "", self.offsets[root], batched)
-        if root in self.inline_keys:
-            return Slot(value.name, "inline", shape, dtype, self.inline_keys[root], 0, batched)
-        return Slot(value.name, "constant", shape, dtype, self.constants[root], 0, batched)
+        if root in order.inline_keys:
+            return Slot(value.name, "inline", shape, dtype, order.inline_keys[root], 0, batched)
+        return Slot(value.name, "constant", shape, dtype, order.constants[root], 0, batched)
 
     def _launch(self, scheduled: Scheduled) -> Launch:
         node = scheduled.node
@@ -263,17 +195,3 @@ class _Lowering:
         attributes = {k: resolve(v, self.sizes) for k, v in node.attributes.items()}
         flops = int(node.op.flops([t for t, _ in inputs], [t for t, _ in outputs], attributes))
         return _Work(attributes, flops, sum(size for _, size in (*inputs, *outputs)))
-
-
-def constant_nodes(graph: Graph) -> list[Node]:
-    """Nodes that compute the same in every step: those that read only statistics and one another."""
-    constant: set[Value] = set()
-    found = []
-    for node in graph.nodes:
-        for value in node.inputs:
-            if value not in constant and value.role != "statistic":
-                break
-        else:
-            constant.update(node.outputs)
-            found.append(node)
-    return found

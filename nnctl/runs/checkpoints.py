@@ -77,12 +77,17 @@ def encode(checkpoint: Checkpoint) -> bytes:
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write `path` and its JSON copy, each atomically, the file that counts first. Raises RunError."""
+    _write(checkpoint, path)
+
+
+def _write(checkpoint: Checkpoint, *paths: Path) -> None:
+    """Write a checkpoint as files of one folder, each before its copy, in this order."""
     content = encode(checkpoint)
-    _write(path, content, _copy(checkpoint, content))
-
-
-def _write(path: Path, content: bytes, copy: bytes) -> None:
-    write_durably(path, content, (path.with_suffix(".json"), copy))
+    copy = _copy(checkpoint, content)
+    (first, its), *others = [
+        (file, each) for path in paths for file, each in ((path, content), (path.with_suffix(".json"), copy))
+    ]
+    write_durably(first, its, *others)
 
 
 def renew_copy(path: Path, checkpoint: Checkpoint) -> None:
@@ -155,11 +160,8 @@ class FolderStore:
 
     def save(self, checkpoint: Checkpoint, *names: str) -> None:
         """Keep a checkpoint under each name in turn, replacing the one before. Raises RunError."""
-        content = encode(checkpoint)
-        copy = _copy(checkpoint, content)
-        for name in names:
-            self.before()
-            _write(self.folder.checkpoint(name), content, copy)
+        self.before()
+        _write(checkpoint, *map(self.folder.checkpoint, names))
 
     def load(self, name: str, header: type[Record] = TrainingHeader) -> Checkpoint:
         """Give it back. Raises RunError where it is not whole, or of another run."""

@@ -41,17 +41,17 @@ def read_file(path: Path) -> bytes:
             os.close(descriptor)
 
 
-def write_durably(path: Path, content: bytes, *copies: tuple[Path, bytes]) -> None:
+def write_durably(path: Path, content: bytes, *others: tuple[Path, bytes]) -> None:
     """Replace `path` by a file with `content`, atomically and on disk when this returns.
 
     The content goes to a file beside it, is flushed to the disk and renamed; then
     the folder is flushed, for the rename itself. A process killed at any moment
     leaves the old file or the new one. Raises RunError, and the old file stays.
 
-    copies: files in the same folder that tell of it, and their contents, replaced after it. Where the power fails,
-    any of these may be the new ones.
+    others: files in the same folder and their contents, replaced after it in this order. Where the power fails, the
+    first of them all may be the new ones.
     """
-    for each, its in ((path, content), *copies):
+    for each, its in ((path, content), *others):
         with _told(each, "written"):
             _replace(each, its)
     with _told(path, "written"):

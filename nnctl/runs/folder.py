@@ -30,7 +30,7 @@ from nnctl.runs.addresses import refuse_address
 from nnctl.runs.durable import make_folder, read_file
 from nnctl.runs.lock import Lock
 from nnctl.runs.records import Origin, Summary
-from nnctl.runs.sealed import read_record, sha256, write_record
+from nnctl.runs.sealed import encoded, read_record, sha256, write_record
 
 RUNS = Path("runs")
 CHECKPOINTS = ("best", "last")
@@ -172,10 +172,10 @@ class RunFolder:
     def begin(self, text: str, origin: Mapping[str, Any]) -> None:
         """Write what makes the folder a run: its origin, the fields of `Origin` but for `specs`, then its spec.
 
-        The names of what was made in it before are on the disk with the first of them.
+        The names of what was made in it before are on the disk with theirs.
         """
-        write_record(self.origin, {**origin, "specs": [sha256(text.encode())]})
-        durable.write_durably(self.spec, text.encode())
+        content = text.encode()
+        durable.write_durably(self.origin, encoded({**origin, "specs": [sha256(content)]}), (self.spec, content))
 
     def change_spec(self, text: str) -> None:
         """Replace the spec. Killed at any moment, the one before or this one is known to the origin."""

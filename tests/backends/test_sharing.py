@@ -35,7 +35,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.storage = {"counts": np.zeros(32, np.int64), "spent": np.zeros(32, np.float32)}
-        source = StepSource(tuple(self.entries), 16, (), ())
+        source = StepSource(tuple(self.entries), 16, ())
         functions = compiled_step(source.kinds, "a test")
         memory = Memory(aligned(LINE), self.storage, {}, aligned(LINE))
         layouts = [TableLayout(part, self.parts, source, functions, meets=False) for part in range(self.parts)]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import gc
+import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from nnctl.backends.cpu.compiler.marks import apart, compiled, intrinsic
-from nnctl.backends.cpu.compiler.sources import assigned_names, has_loops, tree_of
+from nnctl.backends.cpu.compiler.sources import assigned_names, has_loops, parsed, tree_of
 
 
 @apart
@@ -70,3 +73,33 @@ def test_a_function_without_a_file_says_so() -> None:
     exec(compile("def lost(x):\n    return x\n", "nowhere.py", "exec"), names)
     with pytest.raises(OSError, match=r"nowhere\.py cannot be read, which has the text of lost"):
         tree_of(names["lost"])
+
+
+def test_threads_parse_one_at_a_time() -> None:
+    """Where garbage is collected within a parse and another thread has its turn, Python 3.11 mixes up their depths."""
+    text = "def f(a, b):\n" + "".join(f"    x{i} = (a + {i}) * (b - (a / ({i} + b)))\n" for i in range(60))
+    raised: list[SystemError] = []
+
+    def parse() -> None:
+        try:
+            for _ in range(20):
+                parsed(text)
+        except SystemError as error:
+            raised.append(error)
+
+    def give_way(phase: str, info: dict[str, int]) -> None:
+        os.stat(__file__)  # lets another thread have its turn
+
+    before = gc.get_threshold()
+    gc.callbacks.append(give_way)
+    gc.set_threshold(50)
+    try:
+        threads = [threading.Thread(target=parse) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(give_way)
+    assert not raised

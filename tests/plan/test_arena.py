@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -75,3 +75,23 @@ def lowest_offsets(lives: dict[int, tuple[int, int]], sizes: dict[int, int]) -> 
 def test_each_buffer_has_the_lowest_offset_that_is_free(drawn):
     lives, sizes = dict(enumerate(life for life, _ in drawn)), dict(enumerate(size for _, size in drawn))
     assert assign_offsets(lives, sizes)[0] == lowest_offsets(lives, sizes)
+
+
+def test_sizes_of_deep_nets_have_regions_of_their_own():
+    depth = 400
+    lives = {f"a{i}": (i, 2 * depth - i) for i in range(depth)} | {f"t{i}": (i, i + 1) for i in range(2 * depth)}
+    sizes = {key: 4096 if key.startswith("a") else 100 for key in lives}
+    offsets, total = assign_offsets(lives, sizes)
+    # All that is kept for the way back, and two of those that are read at once.
+    assert total == depth * 4096 + 2 * 128
+    for step in range(2 * depth + 1):
+        alive = sorted((offsets[k], sizes[k]) for k, (first, last) in lives.items() if first <= step <= last)
+        assert all(offset + size <= behind for (offset, size), (behind, _) in pairwise(alive))
+
+
+def test_regions_are_not_made_where_they_would_cost_memory():
+    deep = 600
+    # Sizes that are never alive at once take one another's place.
+    lives = {i: (2 * i, 2 * i + 1) for i in range(deep)}
+    sizes = {i: 1 << (i % 8 + 6) for i in range(deep)}
+    assert assign_offsets(lives, sizes)[1] == 1 << 13

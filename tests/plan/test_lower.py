@@ -272,3 +272,12 @@ GOLDEN = Path(__file__).parent / "golden"
 def test_golden_plans(name, spec, signature):
     plan = lower(Network(spec, signature).training_step, {"batch": 10, "rows": 50})
     assert_golden(render(plan), GOLDEN / f"{name}.txt")
+
+
+def test_a_plan_for_a_smaller_batch_is_that_of_a_graph_never_planned_before() -> None:
+    def graph() -> Graph:
+        return Network(MODERN, IMAGES).training_step
+
+    planned = graph()
+    lower(planned, {"batch": 8, "rows": 20})
+    assert render(lower(planned, {"batch": 3, "rows": 20})) == render(lower(graph(), {"batch": 3, "rows": 20}))

@@ -134,7 +134,7 @@ def test_a_short_run_flushes_what_it_must(monkeypatch: pytest.MonkeyPatch) -> No
         train("short")
     flushed = [what for what in disk.log if what.startswith("flush")]
     # The rows also after those of the test split.
-    assert len(flushed) == 15
+    assert len(flushed) == 13
     names = [what for what in disk.log if what.startswith(("make_folder", "open short/metrics"))]
     assert names == ["make_folder short", "open short/metrics.jsonl", "make_folder short/checkpoints"]
 

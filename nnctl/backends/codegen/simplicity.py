@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from nnctl.graph.ir import Node
 from nnctl.ops.elementwise import ElementwiseOp
 
@@ -18,7 +20,10 @@ _LINES = 16
 
 def is_simple(node: Node) -> bool:
     """True for a formula of one result and few primitives, each of a few instructions."""
-    if not isinstance(node.op, ElementwiseOp) or len(node.outputs) != 1:
-        return False
-    lines = node.op.expression.lines
-    return len(lines) <= _LINES and all(line.primitive in _SIMPLE for line in lines)
+    return isinstance(node.op, ElementwiseOp) and _is_simple(node.op)
+
+
+@lru_cache(maxsize=4096)
+def _is_simple(op: ElementwiseOp) -> bool:
+    lines, results = op.expression.lines, op.expression.results
+    return len(results) == 1 and len(lines) <= _LINES and all(line.primitive in _SIMPLE for line in lines)

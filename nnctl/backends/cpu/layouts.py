@@ -91,10 +91,15 @@ class _Words:
     """The words of a pattern's calls, but for where arrays begin.
 
     arrays: of each the place of its word, the bytes from its start to the thread's part, what it is, and the number of
-    its slot among a call's. scratch: the places of the addresses of scratch. free: places of numbers, and these.
+    its slot among a call's. plain: the same of those that lie in the arena for all threads, without what they are.
+    scratch: the places of the addresses of scratch. free: places of numbers, and these.
     """
 
+    function: int
     words: list[int] = field(default_factory=list)
+    plain: list[tuple[int, int, int]] = field(default_factory=list)
+    calls: list[tuple[int, tuple[Slot, ...]]] = field(default_factory=list)
+    """The place of each call's first word, and its slots."""
     arrays: list[tuple[int, int, ArrayParameter, int]] = field(default_factory=list)
     scratch: list[int] = field(default_factory=list)
     free: list[tuple[int, float]] = field(default_factory=list)
@@ -127,8 +132,6 @@ class TableLayout:
         self.private = len(source.private)
         self._words: list[int] = []
         self._known: dict[tuple[Pattern, int, int], _Words] = {}
-        self._addresses: dict[Pattern, int] = {}
-        """Of their functions."""
         self._calls: list[tuple[int, int]] = []
         self._counted: list[int] = []
         self._bases: list[int] = []
@@ -144,23 +147,26 @@ class TableLayout:
         self.lengths: list[Length] = []
         self.local: list[int] = []
         self.bounds: list[int] = [0]
+        waiting = spins(threads)
         for entry, share in self._shared(source):
             if isinstance(entry, Barrier):
                 self.bounds.append(len(self._calls))
                 if self._threads > 1 and meets:
-                    self._add(functions.meet, [self._at(("counters", "")), self._threads, spins(threads)])
+                    self._add(functions.meet, [self._at(("counters", "")), self._threads, waiting])
                 continue
             if entry.alone and self._thread > 0:
                 continue
             if timed is None or entry.launch is None:
-                self._call(self._address(functions, entry.pattern), entry, share)
+                self._call(functions, entry, share)
                 continue
             self._time(functions, timed + 1, timed)
-            self._call(self._address(functions, entry.pattern), entry, share)
+            self._call(functions, entry, share)
             self._time(functions, timed + 1, entry.launch)
         if not source.entries or not isinstance(source.entries[-1], Barrier):
             self.bounds.append(len(self._calls))
         self.words = np.array(self._words or [0], np.int64)
+        for known in self._known.values():
+            self._place_in_bulk(known)
         self.memories = tuple(self._numbers)
         self.counted = np.array(self._counted, np.intp)
         self.bases = np.array(self._bases, np.intp)
@@ -199,9 +205,9 @@ class TableLayout:
         """All entries in order, those of runs again and again, with what this thread makes of each."""
         whole = Share(self._thread, self._threads)
         done = 0
-        for run in source.runs:
+        for run in source.runs_on(self._threads):
             yield from ((entry, whole) for entry in source.entries[done : run.first])
-            for share in self._blocks(run) if run.blocks(self._threads) > 1 else (whole,):
+            for share in self._blocks(run):
                 yield from ((entry, share) for entry in source.entries[run.first : run.last])
             done = run.last
         yield from ((entry, whole) for entry in source.entries[done:])
@@ -217,35 +223,35 @@ class TableLayout:
         local = len(self.local) - 1, offsets
         return (Share(self._thread * blocks + n, self._threads * blocks, local) for n in range(blocks))
 
-    def _address(self, functions: Functions, pattern: Pattern) -> int:
-        # A pattern is looked up by identity, a kind by all of its text.
-        if pattern not in self._addresses:
-            self._addresses[pattern] = functions.kinds[pattern.kind]
-        return self._addresses[pattern]
-
-    def _call(self, function: int, call: Call, share: Share) -> None:
+    def _call(self, functions: Functions, call: Call, share: Share) -> None:
         key = call.pattern, share.part, share.parts
-        if key not in self._known:
-            self._known[key] = self._written(call.pattern, share)
-        known, start = self._known[key], len(self._words)
-        self._add(function, known.words)
-        for word in known.scratch:
-            self._at(_SCRATCH, 0, start + word)
-        self.free += [(start + word, value) for word, value in known.free]
-        words, slots, local = self._words, call.slots, share.local[1]
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._written(functions, call.pattern, share)
+        words, slots, start = self._words, call.slots, len(self._words)
+        self._add(known.function, known.words)
+        known.calls.append((start, slots))
+        if known.free:
+            self.free += [(start + word, value) for word, value in known.free]
         for word, offset, parameter, place in known.arrays:
-            slot = slots[place]
-            # Nearly all are such; to rule out what else an array may be takes longer.
-            if slot.place == "arena" and parameter.of == "slot" and not parameter.private and slot.offset not in local:
-                words[start + word] = slot.offset + offset
-                self._counted.append(start + word)
-                self._bases.append(0)
-            else:
-                words[start + word] = self._array(parameter, slot, offset, start + word, share)
+            words[start + word] = self._array(parameter, slots[place], offset, start + word, share)
 
-    def _written(self, pattern: Pattern, share: Share) -> _Words:
+    def _place_in_bulk(self, known: _Words) -> None:
+        """Write where the plain arrays, and scratch, of all calls of a pattern begin."""
+        starts = [start for start, _ in known.calls]
+        for word, offset, place in known.plain:
+            at = [start + word for start in starts]
+            self.words[at] = [slots[place].offset + offset for _, slots in known.calls]
+            self._counted += at
+            self._bases += [0] * len(at)
+        scratch = self._numbers.setdefault(_SCRATCH, len(self._numbers)) if known.scratch else 0
+        for word in known.scratch:
+            self._counted += [start + word for start in starts]
+            self._bases += [scratch] * len(starts)
+
+    def _written(self, functions: Functions, pattern: Pattern, share: Share) -> _Words:
         """The words of a pattern's calls for a share."""
-        written = _Words()
+        written = _Words(functions.kinds[pattern.kind])
         words = written.words
         for parameter, place in zip(pattern.passed, pattern.places, strict=True):
             match parameter:
@@ -255,7 +261,15 @@ class TableLayout:
                     if parameter.cut is not None:
                         first, last = parameter.cut.bounds(share.part, share.parts)
                     offset = first * parameter.inner * _bytes(parameter.element)
-                    written.arrays.append((len(words), offset, parameter, place))
+                    # Slots of one pattern are of one place; in a run some of them lie elsewhere.
+                    if (
+                        parameter.of == "slot"
+                        and parameter.slot.place == "arena"
+                        and not (parameter.private or share.local[1])
+                    ):
+                        written.plain.append((len(words), offset, place))
+                    else:
+                        written.arrays.append((len(words), offset, parameter, place))
                     rest = max(1, math.prod(parameter.lengths))
                     entries = 0 if parameter.of == "table" else (last - first) * parameter.inner // rest
                     words += [0, entries, *parameter.lengths]
@@ -295,6 +309,8 @@ class TableLayout:
         if parameter.private:
             return self._at(("private", ""), LINE * self._private.index(slot.offset) + offset, word)
         match slot.place:
+            case "arena":
+                return self._at(_ARENA, slot.offset + offset, word)
             case "storage" | "constant":
                 return self._at((slot.place, slot.key), offset, word)
         raise ValueError(f"{slot.name} has no memory: it is {slot.place}")

@@ -58,7 +58,7 @@ def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "floa
 
 
 def _lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision, *, owned: bool) -> CpuPlan:
-    return CpuPlan(**vars(lower(graph, sizes, precision, CpuStrategy(owned=owned))))
+    return CpuPlan(**vars(lower(graph, sizes, precision, _OWNED if owned else _SHARED)))
 
 
 class CpuStrategy:
@@ -79,6 +79,10 @@ class CpuStrategy:
         """
         owning = owning_nodes(graph) if self._owned else set()
         return _Scheduler(graph, nodes, self.inlined(graph), owning).run()
+
+
+# Each one object: orders of graphs are known by their strategy.
+_SHARED, _OWNED = CpuStrategy(), CpuStrategy(owned=True)
 
 
 class _Scheduler:

@@ -38,11 +38,10 @@ class StepCode:
         self._parts: dict[int, Sequence[TableLayout]] = {}
         self._alike: tuple[StepCode, Numbers] | None = None
         """The code of another plan, and the numbers that this one has instead of its."""
-        slots = _slots(plan)
-        feeds = {slot.key: slot for slot in slots if slot.place == "feed"}
+        feeds, stored = _outside(plan)
         self._fed: Mapping[str, Slot] = {key: feeds[key] for key in source.keys("feed")}
         self.arrays = ChunkArrays(self._fed, plan.outputs)
-        self._stored = {slot.key: element(slot.dtype, plan.precision) for slot in slots if slot.place == "storage"}
+        self._stored = {key: element(slot.dtype, plan.precision) for key, slot in stored.items()}
         self.walk = self._functions.walk
 
     @property
@@ -115,6 +114,16 @@ def code_of(plan: Plan) -> StepCode:
     return made
 
 
-def _slots(plan: Plan) -> list[Slot]:
-    """All slots, those that inlined launches read among them."""
-    return [*plan.slots, *(s for launch in plan.inlined.values() for s in launch.inputs)]
+def _outside(plan: Plan) -> tuple[dict[str, Slot], dict[str, Slot]]:
+    """The slots of feeds and of storage, by their keys; of several of one key the last."""
+    feeds: dict[str, Slot] = {}
+    stored: dict[str, Slot] = {}
+    launches = (*plan.setup, *plan.launches, *plan.inlined.values())
+    of_launches = [slots for launch in launches for slots in (launch.inputs, launch.outputs)]
+    for slots in (*of_launches, tuple(plan.outputs.values()), *plan.copies):
+        for slot in slots:
+            if slot.place == "storage":
+                stored[slot.key] = slot
+            elif slot.place == "feed":
+                feeds[slot.key] = slot
+    return feeds, stored

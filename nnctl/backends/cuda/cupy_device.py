@@ -1,4 +1,4 @@
-"""A GPU by way of CuPy: its memory, one stream, kernels compiled by NVRTC, launches captured into graphs.
+"""A GPU by way of CuPy: its memory, its stream, kernels compiled by NVRTC, launches captured into graphs.
 
 CuPy's own modules of kernels, its products and its generators of randomness are not used: they look for a
 toolkit, or refuse to be captured.
@@ -6,11 +6,10 @@ toolkit, or refuse to be captured.
 
 from __future__ import annotations
 
-import gc
 import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import RLock
 from types import ModuleType
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.backends.contract import Finding
+from nnctl.backends.cuda.captures import Captures
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
 from nnctl.backends.cuda.compilation import architecture_for, compiled
 from nnctl.backends.cuda.compiling_beside import CompilingBeside
@@ -76,18 +76,6 @@ def lent_device(number: int, to: Callable[[CupyDevice], T]) -> T:
     return made
 
 
-@contextmanager
-def _garbage_kept() -> Iterator[None]:
-    """A time in which nothing is collected: an old graph that went while another is captured would spoil that one."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
 @dataclass
 class LoadedFunction:
     """A function on the device. shared: bytes of shared memory that its blocks may have."""
@@ -111,12 +99,12 @@ class CupyDevice:
         self._cupy: Any = cupy
         self._cuda: Any = cupy.cuda
         self._lock = RLock()
-        self._capturing = False
         self._on_the_way: deque[tuple[Any, Any]] = deque()
         try:
             with self._asked():
                 self._cuda.runtime.setDevice(number)
-                self._stream = self._cuda.Stream(non_blocking=True)
+                self._captures = Captures(self._cuda)
+                self._stream = self._captures.stream
                 capability = int(self._cuda.Device(number).compute_capability)
                 name = self._cuda.runtime.getDeviceProperties(number)["name"].decode()
         except (self._cuda.runtime.CUDARuntimeError, self._cuda.driver.CUDADriverError) as error:
@@ -257,7 +245,7 @@ class CupyDevice:
                 raise ValueError(f"{blocks * rows} blocks are to wait for one another, and {most} run at once")
             # By arrays of one element CuPy passes on the bytes that it is given; numbers it would widen.
             given = tuple(np.asarray(argument) for argument in arguments)
-            loaded.function((blocks, rows), (threads,), given, shared, self._stream, cooperative)
+            loaded.function((blocks, rows), (threads,), given, shared, self._captures.into, cooperative)
 
     def blocks_together(self, loaded: LoadedFunction, threads: int, shared: int) -> int:
         """See `Device`."""
@@ -301,20 +289,8 @@ class CupyDevice:
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """See `Device`. What `work` raises comes out; the stream can be used again then."""
-        with self.current(), _garbage_kept():
-            # The driver refuses what allocates, or waits, on this thread meanwhile.
-            self._stream.begin_capture(self._cuda.runtime.streamCaptureModeThreadLocal)
-            self._capturing = True
-            try:
-                work()
-            except BaseException:
-                # What has spoilt the capture is what was raised.
-                with suppress(self._cuda.runtime.CUDARuntimeError):
-                    self._stream.end_capture()
-                raise
-            finally:
-                self._capturing = False
-            graph = self._stream.end_capture()
+        with self.current():
+            graph = self._captures.graph(work)
 
         def launch() -> None:
             with self._lock, self._asked():
@@ -322,6 +298,11 @@ class CupyDevice:
                 graph.launch(self._stream)
 
         return launch
+
+    def in_branches(self, works: Sequence[Callable[[], None]]) -> None:
+        """See `Device`. Raises RuntimeError outside of a capture, and in a branch."""
+        with self._lock, self._asked():
+            self._captures.in_branches(works)
 
     def _make_current(self) -> None:
         self._cuda.runtime.setDevice(self.number)
@@ -356,7 +337,7 @@ class CupyDevice:
     def current(self) -> Iterator[None]:
         """See `Device`. Raises RuntimeError in a capture. Other threads wait until it is left."""
         with self._lock, self._asked():
-            if self._capturing:
+            if self._captures.active:
                 raise RuntimeError("a capture holds launches alone: nothing is allocated, copied or waited for in it")
             self._make_current()
             yield

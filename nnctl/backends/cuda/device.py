@@ -24,6 +24,9 @@ compute capability 8.0 on: 8.6 and 8.9 give no more."""
 MOST_SHARED = 227 << 10
 """Bytes of shared memory that a block can ask for on the devices with the most."""
 
+BRANCHES = 4
+"""Branches of a graph that lie beside each other, at most: a phase has few large launches."""
+
 
 class Device(Protocol):
     """A device, its memory, and one stream of work.
@@ -105,6 +108,13 @@ class Device(Protocol):
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """The launches that `work` makes as one that may be repeated; they do not run now."""
+
+    def in_branches(self, works: Sequence[Callable[[], None]]) -> None:
+        """The launches of several works, at most `BRANCHES`, in a capture: no work waits for another.
+
+        All come after what has been captured, and before what will be. Products of the library are in the first work
+        alone.
+        """
 
     def current(self) -> AbstractContextManager[None]:
         """A time in which work on arrays by functions of their module goes into the stream, too."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnctl.backends.contract import Alternative, Resources
 from nnctl.backends.cuda.bookkeeping import LIVE, STEP, keep_outputs, keep_outputs_and_count, take_feeds
+from nnctl.backends.cuda.branches import branches_of, phases_of
 from nnctl.backends.cuda.calls import THREADS, Call, ProductPrecision, blocks_for, elements
 from nnctl.backends.cuda.chunks import MarkedWork, StepsOnDevice
 from nnctl.backends.cuda.codegen.functions import DeviceFunction, function, generated_unit, parsed
@@ -74,21 +75,17 @@ class CapturedSteps(StepsOnDevice):
             yield self._graph(waiting)
 
     def _graph(self, works: Sequence[Work]) -> Work:
-        def all_of_them() -> None:
-            for work in works:
-                work()
-
-        return self.device.capture(all_of_them)
+        return self.device.capture(_in_order(works))
 
     def _step(self) -> Iterator[Bound]:
         """The pieces of a step."""
         plan, memory = self.plan, self.memory
         fed = [(slot, memory.fed[key], memory.entries[key]) for key, slot in memory.feeds.items()]
         yield from self._copies(take_feeds, fed)
-        for position, pieces in enumerate(self._inside):
-            if position == plan.guarded:
+        for phase in phases_of(plan):
+            if phase[0] == plan.guarded:
                 yield from self._guard()
-            yield from pieces
+            yield from self._phase(phase)
         if plan.guarded == len(plan.launches):
             yield from self._guard()
         kept = [(slot, memory.array(slot), memory.kept[name]) for name, slot in plan.outputs.items()]
@@ -99,6 +96,19 @@ class CapturedSteps(StepsOnDevice):
             yield from self._pieces(-1, [Call(copy, blocks_for(elements(new)), (new, old, elements(new)))])
         if not counts:
             yield self._launched(function("steps.cu", "count_step"), 1, 0, [memory.entry(STEP)])
+
+    def _phase(self, launches: Sequence[int]) -> Iterator[Bound]:
+        """The pieces of a phase: one of all branches where a graph can hold them, else one after another."""
+        pieces = [piece for number in launches for piece in self._inside[number]]
+        if not all(piece.captured for piece in pieces):
+            yield from pieces
+            return
+        branches = branches_of({number: self.pieces[number] or () for number in launches if self._inside[number]})
+        if len(branches) < 2:
+            yield from pieces
+            return
+        works = [_in_order([piece.work for i in branch for piece in self._inside[i]]) for branch in branches]
+        yield Bound(lambda: self.device.in_branches(works), captured=True)
 
     def _guard(self) -> Iterator[Bound]:
         if self.plan.guard is not None:
@@ -257,6 +267,14 @@ class TimedSteps(CapturedSteps):
     def chosen_from(self) -> Sequence[Alternative]:
         """See `TimedExecutable`: nothing was to be chosen."""
         return ()
+
+
+def _in_order(works: Sequence[Work]) -> Work:
+    def all_of_them() -> None:
+        for work in works:
+            work()
+
+    return all_of_them
 
 
 def _shares(number: int, pieces: Sequence[Piece] | None) -> dict[int, float]:

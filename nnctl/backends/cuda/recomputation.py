@@ -11,7 +11,7 @@ from nnctl.backends.codegen.simplicity import is_simple
 from nnctl.graph.fusion import fused
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
-from nnctl.plan.lower import constant_nodes
+from nnctl.plan.order import constant_nodes
 
 
 def recomputed(graph: Graph) -> Graph:

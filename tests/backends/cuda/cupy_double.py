@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,12 +40,17 @@ class FakeArray:
 
 
 class FakeCupy:
-    """What `CupyDevice` asks of CuPy, each call in `log`. fails: by the name of a call, what it raises."""
+    """What `CupyDevice` asks of CuPy, each call in `log`.
+
+    fails: by the name of a call, what it raises. streams: how many were made. graphs: for each, by their numbers, the
+    launches that each of its launches waits for.
+    """
 
     def __init__(self) -> None:
         self.log: list[Any] = []
         self.fails: dict[str, BaseException] = {}
         self.streams = 0
+        self.graphs: list[list[frozenset[int]]] = []
         runtime = SimpleNamespace(
             CUDARuntimeError=CudaError,
             memcpyHostToDevice=1,
@@ -91,13 +97,7 @@ class FakeCupy:
     def _stream(self, non_blocking: bool) -> Any:
         assert non_blocking
         self.streams += 1
-        return SimpleNamespace(
-            ptr=76 + self.streams,
-            use=self._call("use"),
-            wait_event=self._call("wait_event"),
-            begin_capture=self._call("begin_capture"),
-            end_capture=self._call("end_capture", SimpleNamespace(launch=self._call("graph.launch"))),
-        )
+        return FakeStream(76 + self.streams, self)
 
     def _module(self) -> Any:
         def get_function(name: str) -> Any:
@@ -107,7 +107,7 @@ class FakeCupy:
         return SimpleNamespace(load=self._call("load"), get_function=get_function)
 
     def _event(self, disable_timing: bool = False) -> Any:
-        return SimpleNamespace(done=False, record=self._call("record"), synchronize=self._call("event.synchronize"))
+        return FakeEvent(self)
 
     def _pinned(self, size: int) -> Any:
         return FakePinned(size)
@@ -130,6 +130,76 @@ class FakeCupy:
         return [entry[0] for entry in self.log]
 
 
+@dataclass
+class Capture:
+    """What a stream captures. launches: of each, all those that it waits for, by their numbers.
+
+    behind: of the stream and those that have joined it, the launches that what comes next there waits for.
+    """
+
+    origin: FakeStream
+    launches: list[frozenset[int]] = field(default_factory=list)
+    behind: dict[FakeStream, frozenset[int]] = field(default_factory=dict)
+    ended: bool = False
+
+
+class FakeStream:
+    """A stream, whose captures are CUDA's: an event of one takes the stream that waits for it along."""
+
+    def __init__(self, ptr: int, cupy: FakeCupy) -> None:
+        self.ptr, self._cupy = ptr, cupy
+        self.capture: Capture | None = None
+        self.use = cupy._call("use")
+
+    def wait_event(self, event: FakeEvent) -> None:
+        self._cupy._call("wait_event")(event)
+        if self.capture is not event.capture and (self.capture or (event.capture and event.capture.ended)):
+            raise CudaError("cudaErrorStreamCaptureIsolation: an event of another capture, or of none")
+        if event.capture is not None:
+            self.capture = event.capture
+            self.capture.behind[self] = self.capture.behind.get(self, frozenset()) | event.behind
+
+    def launched(self) -> None:
+        """Write a launch down where it is captured."""
+        if self.capture is not None:
+            self.capture.launches.append(self.capture.behind[self])
+            self.capture.behind[self] |= {len(self.capture.launches) - 1}
+
+    def begin_capture(self, mode: int) -> None:
+        self._cupy._call("begin_capture")(mode)
+        self.capture = Capture(self)
+        self.capture.behind[self] = frozenset()
+
+    def end_capture(self) -> Any:
+        capture = self.capture
+        assert capture is not None
+        assert capture.origin is self
+        capture.ended = True
+        for stream in capture.behind:
+            stream.capture = None
+        self._cupy._call("end_capture")()
+        if capture.behind[self] != frozenset().union(*capture.behind.values()):
+            raise CudaError("cudaErrorStreamCaptureUnjoined: capturing stream has unjoined work")
+        self._cupy.graphs.append(capture.launches)
+        return SimpleNamespace(launch=self._cupy._call("graph.launch"))
+
+
+class FakeEvent:
+    """An event: where a stream was when it was recorded last."""
+
+    def __init__(self, cupy: FakeCupy) -> None:
+        self.done = False
+        self.capture: Capture | None = None
+        self.behind: frozenset[int] = frozenset()
+        self.synchronize = cupy._call("event.synchronize")
+        self._cupy = cupy
+
+    def record(self, stream: FakeStream) -> None:
+        self._cupy._call("record")(stream)
+        self.capture = stream.capture
+        self.behind = frozenset() if self.capture is None else self.capture.behind[stream]
+
+
 class FakeFunction:
     """A kernel of a module."""
 
@@ -140,6 +210,7 @@ class FakeFunction:
 
     def __call__(self, grid: Any, block: Any, args: Any, shared: int, stream: Any, cooperative: bool) -> None:
         self._cupy.log.append(("launch", self.name, grid, block, args, shared, stream.ptr, cooperative))
+        stream.launched()
         if "launch" in self._cupy.fails:
             raise self._cupy.fails["launch"]
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from backends.cuda.modules import EmulatedError, compiler, machine, module, taken
 from nnctl.backends.contract import Finding
 from nnctl.backends.cuda.codegen.functions import DeviceFunction
+from nnctl.backends.cuda.device import BRANCHES
 from nnctl.backends.cuda.persistent.text import TABLE
 from nnctl.backends.cuda.product_library import ProductLibrary
 from nnctl.backends.cuda.shared import Shared
@@ -78,8 +79,8 @@ class _Loaded:
 class EmulatedDevice:
     """See `nnctl.backends.cuda.device.Device`.
 
-    order: of threads, warps and blocks, 0 up, 1 down, from 2 on shuffled. poison: each byte of memory that is new.
-    shared: with other streams of the same device; nothing if None.
+    order: of threads, warps, blocks and branches, 0 up, 1 down, from 2 on shuffled. poison: each byte of memory that
+    is new. shared: with other streams of the same device; nothing if None.
     """
 
     arrays: ModuleType = np
@@ -90,6 +91,7 @@ class EmulatedDevice:
 
     def __init__(self, order: int = 0, poison: int = POISON, shared: Shared | None = None) -> None:
         self.order = order
+        self._shuffled = np.random.default_rng(order)
         self.poison = poison
         self.shared = shared or Shared()
         self.most_shared = _SHARED
@@ -193,6 +195,14 @@ class EmulatedDevice:
                 launch()
 
         return replay
+
+    def in_branches(self, works: Sequence[Callable[[], None]]) -> None:
+        """One work after another, in the order of threads."""
+        if not 0 < len(works) <= BRANCHES:
+            raise EmulatedError(f"{len(works)} branches lie beside each other, and {BRANCHES} at most are to")
+        orders = {0: range(len(works)), 1: range(len(works) - 1, -1, -1)}
+        for number in orders[self.order] if self.order in orders else self._shuffled.permutation(len(works)):
+            works[number]()
 
     def _outside_of_graphs(self, what: str) -> None:
         if self._capturing is not None:

@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from backends.cuda.cupy_double import CudaError, DriverError, FakeCupy, OutOfMemoryError
+from backends.cuda.cupy_double import CudaError, DriverError, FakeCupy, FakeStream, OutOfMemoryError
 from nnctl.backends.cuda import cupy_device
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.cupy_device import CupyDevice
+from nnctl.backends.cuda.device import BRANCHES
 from nnctl.backends.cuda.persistent.text import table_of
 from nnctl.backends.cuda.shared import Shared
 from nnctl.errors import DeviceError, DeviceFull, DeviceLost, KernelError
@@ -258,6 +259,87 @@ def test_a_capture_holds_launches_alone(device, what):
     }
     with pytest.raises(RuntimeError, match="a capture holds launches alone"):
         device.capture(works[what])
+
+
+def captured(device: CupyDevice, cupy: FakeCupy, branches: list[int]) -> list[frozenset[int]]:
+    """For each launch of a graph those that it waits for: one, then so many a branch, one, two branches of one, one."""
+    loaded = device.load(COPY)
+
+    def one() -> None:
+        device.launch(loaded, 1, 256, 0, ARGUMENTS)
+
+    def work() -> None:
+        one()
+        device.in_branches([lambda count=count: [one() for _ in range(count)] for count in branches])
+        one()
+        device.in_branches([one, one])
+        one()
+
+    device.capture(work)
+    return cupy.graphs[-1]
+
+
+def waited_for(branches: list[int]) -> list[frozenset[int]]:
+    """The same as it should be."""
+    found = [frozenset[int]()]
+    for count in branches:
+        first = len(found)
+        found += [frozenset({0, *range(first, first + i)}) for i in range(count)]
+    between = frozenset(range(len(found)))
+    behind = between | {len(found)}
+    return [*found, between, behind, behind, behind | {len(found) + 1, len(found) + 2}]
+
+
+@pytest.mark.parametrize("branches", [[1], [2, 1], [1, 3, 2], [2, 1, 1, 3]])
+def test_branches_wait_for_what_is_before_and_not_for_each_other(device, cupy, branches):
+    assert captured(device, cupy, branches) == waited_for(branches)
+    # Again, by the same events and streams.
+    assert captured(device, cupy, branches) == waited_for(branches)
+    assert cupy.streams == BRANCHES
+    streams = {entry[6] for entry in cupy.log if entry[0] == "launch"}
+    assert streams == set(range(77, 77 + max(2, len(branches))))
+
+
+def test_a_stream_that_does_not_come_back_is_told(device, cupy, monkeypatch):
+    wait = FakeStream.wait_event
+    monkeypatch.setattr(FakeStream, "wait_event", lambda self, event: self.ptr == 77 or wait(self, event))
+    with pytest.raises(CudaError, match="unjoined work"):
+        captured(device, cupy, [1, 1])
+    monkeypatch.setattr(FakeStream, "wait_event", lambda self, event: self.ptr != 77 or wait(self, event))
+    with pytest.raises(CudaError, match="an event of another capture, or of none"):
+        captured(device, cupy, [1, 1])
+
+
+def test_branches_are_those_of_a_capture(device, cupy):
+    with pytest.raises(RuntimeError, match="branches leave the stream of a capture"):
+        device.in_branches([lambda: None, lambda: None])
+    with pytest.raises(RuntimeError, match="come back before others leave it"):
+        device.capture(lambda: device.in_branches([lambda: None, lambda: device.in_branches([lambda: None])]))
+    with pytest.raises(ValueError, match="zip"):
+        device.capture(lambda: device.in_branches([lambda: None] * (BRANCHES + 1)))
+    assert "launch" not in cupy.names()
+
+
+def test_a_branch_that_raises_ends_the_capture(device, cupy):
+    loaded = device.load(COPY)
+
+    def fails() -> None:
+        device.launch(loaded, 1, 256, 0, ARGUMENTS)
+        raise KeyError("wrong")
+
+    with pytest.raises(KeyError, match="wrong"):
+        device.capture(lambda: device.in_branches([lambda: None, fails]))
+    assert captured(device, cupy, [1, 1]) == waited_for([1, 1])
+    device.launch(loaded, 1, 256, 0, ARGUMENTS)
+    assert cupy.log[-1][6] == 77
+
+
+def test_devices_have_branches_of_their_own(device, cupy):
+    captured(device, cupy, [1, 1, 1, 1])
+    other = CupyDevice(1)
+    cupy.log.clear()
+    captured(other, cupy, [1, 1, 1, 1])
+    assert {entry[6] for entry in cupy.log if entry[0] == "launch"} == {81, 82, 83, 84}
 
 
 def test_what_another_thread_writes_is_in_no_capture(device, cupy):

@@ -26,6 +26,7 @@ from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.component import Cuda
 from nnctl.backends.cuda.cublaslt import WORKSPACE, declared
 from nnctl.backends.cuda.cupy_device import CupyDevice, lent_device
+from nnctl.backends.cuda.device import BRANCHES
 from nnctl.backends.cuda.product_library import Product
 from nnctl.backends.cuda.shared import Shared
 from nnctl.components.signature import DataSignature
@@ -151,7 +152,8 @@ def test_a_bench_times_trials_as_rows_of_one_launch_where_these_run_them(monkeyp
     found = bench(loaded.spec, DataSignature((2,), classes=("a", "b", "c")), steps=2)
     assert found.together == 4
     assert found.gain is not None
-    assert max(rows for stream in streams for rows in stream.launched) == 2
+    # Half of the four, and of the one that is timed in turn with them.
+    assert max(rows for stream in streams for rows in stream.launched) == 3
 
 
 @pytest.mark.gpu
@@ -194,8 +196,8 @@ def test_work_of_two_devices_goes_into_two_streams_and_modules_are_loaded_once(c
         loaded = device.load(function("steps.cu", "count_step"))
         device.launch(loaded, 1, 256, 0, (np.uint64(1), np.uint64(2)))
         device.upload(np.ones(3, np.float32))
-    assert [entry[6] for entry in cupy.log if entry[0] == "launch"] == [77, 78, 77]
-    assert [entry[3] for entry in cupy.log if entry[0] == "memcpy"] == [77, 78, 77]
+    assert [entry[6] for entry in cupy.log if entry[0] == "launch"] == [77, 81, 77]
+    assert [entry[3] for entry in cupy.log if entry[0] == "memcpy"] == [77, 81, 77]
     assert cupy.names().count("load") == 1
     # Another GPU has memory of its own for them.
     CupyDevice(1).load(function("steps.cu", "count_step"))
@@ -237,7 +239,7 @@ def test_products_of_two_devices_share_no_memory(
         at = device.address(memory)
         device.products.prepared(Product(4, 4, 4, False, False, "float32"), at, at + 256, at + 512)()
     (first, stream), (second, other) = asked
-    assert {stream, other} == {77, 78}
+    assert {stream, other} == {77, 81}
     assert abs(first - second) >= WORKSPACE
 
 
@@ -259,4 +261,4 @@ def test_a_device_goes_to_the_next_who_asks_when_nobody_uses_it(cupy: FakeCupy) 
     third = lent_device(0, Borrower)
     assert third.device is kept
     assert lent_device(1, Borrower).device.number == 1
-    assert cupy.streams == 3
+    assert cupy.streams == 3 * BRANCHES

@@ -48,11 +48,16 @@ class Run:
 
     def blocks(self, threads: int) -> int:
         """Blocks of examples of each of so many threads; 1 where all are gone through together."""
-        return max(1, min(_MOST_BLOCKS, self.batch // threads // _EXAMPLES))
+        return blocks_of(self.batch, threads)
 
     def examples(self, threads: int) -> int:
         """Examples of a block, at most."""
         return -(-self.batch // (threads * self.blocks(threads)))
+
+
+def blocks_of(batch: int, threads: int) -> int:
+    """See `Run.blocks`."""
+    return max(1, min(_MOST_BLOCKS, batch // threads // _EXAMPLES))
 
 
 def runs_of(entries: Sequence[Entry], plan: Plan) -> tuple[Run, ...]:

@@ -13,7 +13,7 @@ from nnctl.backends.cpu.codegen.entries import Barrier, Call, Entry, Pattern
 from nnctl.backends.cpu.codegen.formulas import write_formula
 from nnctl.backends.cpu.codegen.kinds import Kind, kind_of
 from nnctl.backends.cpu.codegen.parameters import Parameter
-from nnctl.backends.cpu.codegen.runs import Run, runs_of
+from nnctl.backends.cpu.codegen.runs import Run, blocks_of, runs_of
 from nnctl.backends.cpu.codegen.vocabulary import vocabulary
 from nnctl.backends.cpu.codegen.writer import Writer, is_private
 from nnctl.backends.cpu.division import DividedLaunch, Division, division_of
@@ -33,14 +33,23 @@ _IN_CODE = tuple(f.name for f in fields(DividedLaunch) if f.name not in _NOT_IN_
 class StepSource:
     """The entries of a step, in order, and what they need.
 
-    scratch: floats for each thread. private: offsets of numbers that each thread has for itself.
-    runs: of entries that go through a few examples at a time.
+    scratch: floats for each thread. private: offsets of numbers that each thread has for itself. plan: that of the
+    step, None for one without launches.
     """
 
     entries: tuple[Entry, ...]
     scratch: int
     private: tuple[int, ...]
-    runs: tuple[Run, ...] = ()
+    plan: Plan | None = None
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs of entries that can go through a few examples at a time."""
+        return () if self.plan is None else runs_of(self.entries, self.plan)
+
+    def runs_on(self, threads: int) -> tuple[Run, ...]:
+        """Those that do so where so many threads share the step."""
+        return self.runs if self.plan is not None and blocks_of(self.plan.batch, threads) > 1 else ()
 
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:
@@ -50,8 +59,16 @@ class StepSource:
 
     def keys(self, place: str) -> tuple[str, ...]:
         """The keys of the slots of one place that anything reads or writes."""
-        arrays = (array for entry in self.entries if isinstance(entry, Call) for array in entry.arrays())
-        return tuple(dict.fromkeys(slot.key for p, slot in arrays if p.of != "output" and slot.place == place))
+        having: dict[Pattern, list[int]] = {}
+        """By patterns, whose slots are alike in their place, the numbers of the slots that are."""
+        found: dict[str, None] = {}
+        for entry in self.entries:
+            if isinstance(entry, Call):
+                pattern = entry.pattern
+                if pattern not in having:
+                    having[pattern] = [n for p, n in pattern.arrays if p.of != "output" and p.slot.place == place]
+                found |= dict.fromkeys([entry.slots[number].key for number in having[pattern]])
+        return tuple(found)
 
 
 def missing(graph: Graph) -> tuple[str, ...]:
@@ -100,8 +117,7 @@ class _Generator:
         if plan.guarded == len(plan.launches):
             self._guard()
         self._results()
-        runs = runs_of(self.entries, plan)
-        return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), runs)
+        return StepSource(tuple(self.entries), self.scratch, tuple(self.ever_private), plan)
 
     def _writer(self, *, in_halves: bool = False) -> Writer:
         return Writer(self.plan.batch, frozenset(self.private), self.reserved, in_halves=in_halves)

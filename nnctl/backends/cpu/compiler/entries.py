@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nnctl.backends.cpu.compiler.functions import Translator
+from nnctl.backends.cpu.compiler.sources import parsed
 from nnctl.backends.cpu.compiler.types import I64, Array, NoneType, Number, Scalar, leaves, named
 from nnctl.errors import KernelError
 
@@ -17,7 +18,7 @@ def module_of(text: str, types: Sequence[tuple[Number, int]], name: str, names: 
     text: a function of the kernel language. types: of its parameters, as (type of elements, number of axes), no axes
     for a number. names: what free names mean. Raises KernelError.
     """
-    tree = ast.parse(text).body[0]
+    tree = parsed(text).body[0]
     assert isinstance(tree, ast.FunctionDef)
     values = _parameters(types)
     translator = Translator()

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import ast
 import linecache
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from nnctl.backends.cpu.compiler.marks import Function
+
+_parsing = threading.Lock()
+
+
+def parsed(text: str) -> ast.Module:
+    """The syntax tree of a text.
+
+    One thread at a time: Python 3.11 counts the depth of all threads' trees as one, and where garbage is collected
+    meanwhile another has its turn (SystemError: AST constructor recursion depth mismatch).
+    """
+    with _parsing:
+        return ast.parse(text)
 
 
 @cache
@@ -24,7 +37,7 @@ def tree_of(function: Function) -> ast.FunctionDef:
 @cache
 def _trees(text: str) -> Mapping[int, ast.FunctionDef]:
     """The functions of a file by their first lines, which are those of their decorators."""
-    found = (node for node in _statements(ast.parse(text).body) if isinstance(node, ast.FunctionDef))
+    found = (node for node in _statements(parsed(text).body) if isinstance(node, ast.FunctionDef))
     return {min([node.lineno, *(mark.lineno for mark in node.decorator_list)]): node for node in found}
 
 

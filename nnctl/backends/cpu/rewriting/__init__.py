@@ -13,8 +13,8 @@ from nnctl.graph.passes import drop_dead
 
 def rewritten(graph: Graph) -> Graph:
     """The graph of the same results as this backend runs it."""
-    known: Graph | None = graph.derived.get("rewritten")
-    if known is None:
-        known = joined(drop_dead(recomputed(summed_by_example(places_found_again(scored_once(graph))))))
-        graph.derived["rewritten"] = known
-    return known
+    return graph.once("rewritten", lambda: _rewritten(graph))
+
+
+def _rewritten(graph: Graph) -> Graph:
+    return joined(drop_dead(recomputed(summed_by_example(places_found_again(scored_once(graph))))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops.shapes import TensorType, resolve
@@ -14,30 +14,46 @@ _TIMES = 4
 
 def biased_tables(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which a vector that all rows that are looked up get is added to the table. Bits are the same."""
+    lookups = graph.once("lookups with a bias", lambda: _biased(graph))
+    chosen = tuple(
+        (lookup, total) for lookup, total in lookups if _is_small(lookup.inputs[0], lookup.outputs[0], sizes)
+    )
+    return graph.once(("biased tables", chosen), lambda: _with_bias_first(graph, chosen)) if chosen else graph
+
+
+def _biased(graph: Graph) -> list[tuple[Node, Node]]:
+    """The lookups to which nothing but a vector is added, each with that sum."""
     readers, results = graph.readers, set(graph.results)
-    before: dict[Node, tuple[Node, ...]] = {}
-    """Nodes by the lookup that they stand in for."""
-    gone: set[Node] = set()
+    found: list[tuple[Node, Node]] = []
     for lookup in graph.nodes:
         if lookup.op.name != "lookup":
             continue
-        (made,), (table, index) = lookup.outputs, lookup.inputs
+        (made,) = lookup.outputs
         reading = readers.get(made, ())
-        if len(reading) != 1 or made in results or not _is_small(table, made, sizes):
+        if len(reading) != 1 or made in results:
             continue
-        (sum_of_both,) = reading
-        others = [value.shape for value in sum_of_both.inputs if value is not made]
-        if sum_of_both.op.name != "add" or len(sum_of_both.inputs) != 2 or others != [made.shape[1:]]:
-            continue
+        (total,) = reading
+        others = [value.shape for value in total.inputs if value is not made]
+        if total.op.name == "add" and len(total.inputs) == 2 and others == [made.shape[1:]]:
+            found.append((lookup, total))
+    return found
+
+
+def _with_bias_first(graph: Graph, chosen: Sequence[tuple[Node, Node]]) -> Graph:
+    """The graph in which the vectors are added to the tables of these lookups."""
+    before: dict[Node, tuple[Node, ...]] = {}
+    """Nodes by the sum that they stand in for."""
+    for lookup, total in chosen:
+        (made,), (table, index) = lookup.outputs, lookup.inputs
         biased = Value(f"{table.name}.biased", TensorType(table.shape))
-        inputs = tuple(table if value is made else value for value in sum_of_both.inputs)
+        inputs = tuple(table if value is made else value for value in total.inputs)
         # In the place of the sum: the bias may be made behind the lookup.
-        before[sum_of_both] = (
-            Node(sum_of_both.op, inputs, (biased,), sum_of_both.attributes, sum_of_both.layer),
-            Node(lookup.op, (biased, index), sum_of_both.outputs, lookup.attributes, lookup.layer),
+        before[total] = (
+            Node(total.op, inputs, (biased,), total.attributes, total.layer),
+            Node(lookup.op, (biased, index), total.outputs, lookup.attributes, lookup.layer),
         )
-        gone.add(lookup)
-    return graph.rebuilt(new for node in graph.nodes if node not in gone for new in before.get(node, (node,)))
+    gone = {lookup for lookup, _ in chosen}
+    return graph.rebuilt([new for node in graph.nodes if node not in gone for new in before.get(node, (node,))])
 
 
 def _is_small(table: Value, made: Value, sizes: Mapping[str, int]) -> bool:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from nnctl.graph.fusion import composed
-from nnctl.graph.ir import Node, Value
+from nnctl.graph.ir import Form, Node, Value
 from nnctl.late import dataclass
 from nnctl.ops.expression import Expression
 from nnctl.ops.shapes import Shape, TensorType, broadcast, product
@@ -67,11 +67,17 @@ def together(nodes: Sequence[Node]) -> Node:
     """One node for sums over one shape, none of which needs another."""
     inputs = tuple(dict.fromkeys(v for node in nodes for v in node.inputs))
     numbers = {v: i for i, v in enumerate(inputs)}
-    parts = tuple((sums_op(node).expression, tuple(numbers[v] for v in node.inputs)) for node in nodes)
-    outputs = tuple(v for node in nodes for v in node.outputs)
-    scales = tuple(scale for node in nodes for scale in sums_op(node).scales)
-    expression = composed(len(inputs), parts, tuple(range(len(inputs), len(inputs) + len(outputs))))
-    return Node(example_sums(expression, scales), inputs, outputs, {}, nodes[-1].layer)
+    parts = tuple([(sums_op(node), tuple([numbers[v] for v in node.inputs])) for node in nodes])
+    outputs = tuple([v for node in nodes for v in node.outputs])
+    return Node(_op_of_all(len(inputs), parts), inputs, outputs, {}, nodes[-1].layer)
+
+
+@lru_cache(maxsize=4096)
+def _op_of_all(arity: int, parts: tuple[tuple[ExampleSums, tuple[int, ...]], ...]) -> ExampleSums:
+    """The op of several at once, each with the numbers of what it reads. By identity: equal layers have the same."""
+    scales = tuple(scale for op, _ in parts for scale in op.scales)
+    expressions = tuple((op.expression, given) for op, given in parts)
+    return example_sums(composed(arity, expressions, tuple(range(arity, arity + len(scales)))), scales)
 
 
 def sums_op(node: Node) -> ExampleSums:
@@ -83,4 +89,9 @@ def sums_op(node: Node) -> ExampleSums:
 
 def summed_shape(node: Node) -> Shape:
     """The shape of the formulas that a node sums."""
-    return broadcast([v.shape for v in node.inputs])
+    return _common(node.form)
+
+
+@lru_cache(maxsize=4096)
+def _common(form: Form) -> Shape:
+    return broadcast([t.shape for t in form.inputs])

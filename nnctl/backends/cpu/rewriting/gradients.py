@@ -7,14 +7,15 @@ own examples reads what it has made itself; what travels are its sums, which are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from functools import cache
 from typing import Any
 
 from nnctl.backends.cpu.division import half_of
 from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS, made_in_two
 from nnctl.graph.ir import Graph, Node, Value
 from nnctl.ops import OPS
-from nnctl.ops.elementwise import from_expression
+from nnctl.ops.elementwise import ElementwiseOp, from_expression
 from nnctl.ops.expression import Recorder
 from nnctl.ops.shapes import Symbol, TensorType, product, resolve
 from nnctl.ops.table import Sample, StructuredOp
@@ -47,9 +48,11 @@ HALF_GRADIENTS = StructuredOp(
 def gradients_in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which such gradients are made in two halves, those that were updates by a product, too."""
     owned = {node.inputs[1] for node in graph.nodes if node.op is HALF_PRODUCTS}
-    found = {node for node in graph.nodes if _is_worth_it(node, sizes) and node.inputs[0] not in owned}
-    if not found:
-        return graph
+    found = frozenset(node for node in graph.nodes if _is_worth_it(node, sizes) and node.inputs[0] not in owned)
+    return graph.once(("gradients in halves", found), lambda: _in_halves(graph, found)) if found else graph
+
+
+def _in_halves(graph: Graph, found: Set[Node]) -> Graph:
     gradients: set[Node] = set()
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -83,10 +86,15 @@ def _taken_apart(node: Node) -> tuple[Node, Node]:
     weights, a, b, alpha, beta = node.inputs
     (updated,) = node.outputs
     made = Value(f"{updated.name}.product", updated.type)
-    recorder = Recorder(4)
-    c, g, scale, decay = (recorder.value(i) for i in range(4))
-    op = from_expression("update", recorder.finish([decay * c + scale * g]))
     return (
         Node(OPS["matmul"], (a, b), (made,), dict(node.attributes), node.layer),
-        Node(op, (weights, made, alpha, beta), (updated,), {}, node.layer),
+        Node(_update(), (weights, made, alpha, beta), (updated,), {}, node.layer),
     )
+
+
+@cache
+def _update() -> ElementwiseOp:
+    """β·W + α·product."""
+    recorder = Recorder(4)
+    c, g, scale, decay = (recorder.value(i) for i in range(4))
+    return from_expression("update", recorder.finish([decay * c + scale * g]))

@@ -8,6 +8,7 @@ the examples than the columns that meet them; what travels are the sums of the h
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 from nnctl.backends.codegen.inlining import inlined_nodes
@@ -47,9 +48,13 @@ HALF_PRODUCTS = StructuredOp(
 
 def in_halves(graph: Graph, sizes: Mapping[str, int]) -> Graph:
     """The graph in which products of few examples with weights that can be owned are made in two halves."""
-    weights = _ownable(graph)
-    found = {n for n in graph.nodes if n.op.name == "matmul" and n.inputs[1] in weights and _is_small(n, sizes)}
-    return made_in_two(graph, HALF_PRODUCTS, found)
+    weights = graph.once("weights with owners", lambda: _ownable(graph))
+    found = frozenset(
+        n
+        for n in (graph.nodes if weights else ())
+        if n.op.name == "matmul" and n.inputs[1] in weights and _is_small(n, sizes)
+    )
+    return graph.once(("halves", found), lambda: made_in_two(graph, HALF_PRODUCTS, found))
 
 
 def made_in_two(graph: Graph, op: StructuredOp, products: Collection[Node]) -> Graph:
@@ -79,9 +84,13 @@ def made_in_two(graph: Graph, op: StructuredOp, products: Collection[Node]) -> G
 
 
 def _sum(parts: tuple[Value, ...], whole: Value, layer: str) -> Node:
+    return Node(_add(), parts, (whole,), {}, layer)
+
+
+@cache
+def _add() -> ElementwiseOp:
     recorder = Recorder(2)
-    expression = recorder.finish([recorder.value(0) + recorder.value(1)])
-    return Node(from_expression("add", expression), parts, (whole,), {}, layer)
+    return from_expression("add", recorder.finish([recorder.value(0) + recorder.value(1)]))
 
 
 def _is_small(node: Node, sizes: Mapping[str, int]) -> bool:

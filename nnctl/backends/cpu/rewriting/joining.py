@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums, summed_shape, sums_op, together
-from nnctl.graph.ir import Graph, Node
+from nnctl.graph.ir import Graph, Node, Value
 
 _TOGETHER = 6
 """Sums of one launch, at most: each takes a register."""
@@ -71,24 +71,38 @@ class _Search:
 
 def _ordered(graph: Graph, several: Mapping[Node, list[Node]]) -> list[Node]:
     """One node for each unit of several, each behind what it reads, otherwise in the graph's order."""
-    producers = graph.producers
     nodes: list[Node] = []
     done: set[Node] = set()
-    waiting = list(reversed(graph.nodes))
+    for node in graph.nodes:
+        if node in done:
+            continue
+        if node in several:
+            _place(node, graph.producers, several, nodes, done)
+        else:
+            # In the graph's order, what a node reads alone is there.
+            nodes.append(node)
+            done.add(node)
+    return nodes
+
+
+def _place(
+    first: Node,
+    producers: Mapping[Value, Node],
+    several: Mapping[Node, list[Node]],
+    nodes: list[Node],
+    done: set[Node],
+) -> None:
+    """Append the unit of a node to those that are done, behind all that it reads."""
+    waiting = [first]
     while waiting:
         node = waiting.pop()
         if node in done:
             continue
-        unit = several.get(node, (node,))
-        before: list[Node] = []
-        for one in unit:
-            for value in one.inputs:
-                producer = producers.get(value)
-                if producer is not None and producer not in done:
-                    before.append(producer)
+        unit = several.get(node) or [node]
+        needed = [producers[v] for one in unit for v in one.inputs if v in producers]
+        before = [other for other in needed if other not in done]
         if before:
             waiting += [node, *reversed(before)]
         else:
             nodes.append(together(unit) if len(unit) > 1 else node)
             done.update(unit)
-    return nodes

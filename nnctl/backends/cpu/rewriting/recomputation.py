@@ -7,6 +7,7 @@ way back, and a gradient is masked again, from arrays that the launch reads in a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from nnctl.backends.codegen.inlining import INLINED
 from nnctl.backends.codegen.simplicity import is_simple
@@ -15,7 +16,8 @@ from nnctl.graph.fusion import Part, composed, fused
 from nnctl.graph.ir import Form, Graph, Node, Value
 from nnctl.ops.elementwise import ElementwiseOp
 from nnctl.ops.shapes import broadcast
-from nnctl.plan.lower import constant_nodes
+from nnctl.ops.table import Op
+from nnctl.plan.order import constant_nodes
 
 _IMAGE = 3
 """Axes from which on an array is large enough to be computed again."""
@@ -129,14 +131,21 @@ def _with(node: Node, inside: list[Node]) -> Node:
     made = {v for part in inside for v in part.outputs}
     inputs = tuple(dict.fromkeys([*(v for p in inside for v in p.inputs), *(v for v in node.inputs if v not in made)]))
     numbers = {v: i for i, v in enumerate(inputs)}
-    parts: list[Part] = []
+    parts: list[tuple[Op, tuple[int, ...]]] = []
     for part in inside:
-        if isinstance(part.op, ElementwiseOp):
-            parts.append((part.op.expression, tuple(numbers[v] for v in part.inputs)))
-            for v in part.outputs:
-                numbers[v] = len(numbers)
-    op = sums_op(node)
-    parts.append((op.expression, tuple(numbers[v] for v in node.inputs)))
-    results = range(len(numbers), len(numbers) + len(node.outputs))
-    expression = composed(len(inputs), tuple(parts), tuple(results))
-    return Node(example_sums(expression, op.scales), inputs, node.outputs, {}, node.layer)
+        parts.append((part.op, tuple([numbers[v] for v in part.inputs])))
+        for v in part.outputs:
+            numbers[v] = len(numbers)
+    op = _sums_of(len(inputs), tuple(parts), sums_op(node), tuple([numbers[v] for v in node.inputs]))
+    return Node(op, inputs, node.outputs, {}, node.layer)
+
+
+@lru_cache(maxsize=4096)
+def _sums_of(
+    arity: int, inside: tuple[tuple[Op, tuple[int, ...]], ...], sums: ExampleSums, given: tuple[int, ...]
+) -> ExampleSums:
+    """The op of sums with formulas as parts of theirs. By their identity: equal layers have the same."""
+    parts: list[Part] = [(op.expression, numbers) for op, numbers in inside if isinstance(op, ElementwiseOp)]
+    first = arity + sum(len(expression.results) for expression, _ in parts)
+    results = tuple(range(first, first + len(sums.scales)))
+    return example_sums(composed(arity, (*parts, (sums.expression, given)), results), sums.scales)
