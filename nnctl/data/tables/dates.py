@@ -38,7 +38,7 @@ def instants(cells: Cells, notation: str | None) -> Instants:
         numbers = np.asarray(pc.fill_null(whole, np.iinfo(np.int64).min).to_numpy(), dtype=np.int64)
         return numbers.view("datetime64[us]")
     if cells.values.null_count == len(cells):
-        return np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
+        return np.full(len(cells), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     if not cells.is_text:
         example = "%Y%m%d" if pa.types.is_integer(kind) else "%d/%m/%Y"
         message = f"column {cut(cells.name)!r} holds {kind}, no dates"
@@ -46,7 +46,7 @@ def instants(cells: Cells, notation: str | None) -> Instants:
             0, message, "", f'say how they are written: {key(cells.name)}: {{type: date, format: "{example}"}}'
         )
     codes, texts = cells.codes()
-    found = np.full(len(texts) + 1, np.datetime64("NaT"), dtype="datetime64[us]")
+    found = np.full(len(texts) + 1, np.datetime64("NaT", "us"), dtype="datetime64[us]")
     for place, text in enumerate(texts):
         instant = instant_of(text, notation)
         if instant is None and (codes == place).any():
@@ -56,7 +56,7 @@ def instants(cells: Cells, notation: str | None) -> Instants:
                 "" if notation else f'say how they are written: {key(cells.name)}: {{type: date, format: "%d/%m/%Y"}}'
             )
             raise cells.error(index, f"{cut(text)!r} is no date", expected, hint)
-        found[place] = np.datetime64("NaT") if instant is None else instant
+        found[place] = np.datetime64("NaT", "us") if instant is None else instant
     # The last of these is at −1, the code of a missing cell.
     return found[codes]
 
