@@ -179,7 +179,7 @@ def test_the_code_of_a_spec_is_python_and_calls_with_the_specs_names(capsys: pyt
     called = [name for name in re.findall(r"\b\w+(?=\()", step) if name in functions]
     assert set(called) == functions
     assert len(called) > len(functions)
-    assert "# dense1.matmul (batch×64) = matmul(flatten1.reshape, dense1.weight)" in step
+    assert re.search(r"# dense1\.matmul.* = \w+\(flatten1\.reshape, dense1\.weight\)", step)
     assert "<dense1.weight>" in step
 
 
