@@ -47,7 +47,7 @@ def with_other_numbers(plan: CpuPlan) -> CpuPlan:
         return replace(one, op=from_expression(one.op.name, expression))
 
     inlined = {key: launch(one) for key, one in plan.inlined.items()}
-    return replace(plan, launches=tuple(map(launch, plan.launches)), inlined=inlined, owning=None)
+    return replace(plan, launches=tuple(map(launch, plan.launches)), inlined=inlined, other=None)
 
 
 def bits_after(plan: CpuPlan, code: StepCode, steps: SpecSteps, threads: int) -> dict[str, bytes]:

@@ -24,6 +24,7 @@ from nnctl.process.signals import leave, take_over
 
 pytestmark = pytest.mark.compile
 
+DIGITS = next(path for path in compiled_specs() if path.stem == "digits")
 DENSE = next(path for path in compiled_specs() if path.stem == "softmax-regression")
 
 
@@ -47,7 +48,7 @@ def folder(monkeypatch, tmp_path):
 
 def plans(plan: CpuPlan) -> dict[bool, Plan]:
     assert plan.owned is not None
-    return {False: plan, True: plan.owned}
+    return {False: plan.shared, True: plan.owned}
 
 
 def test_there_is_one_way_for_one_thread_and_more_for_more(plan):
@@ -62,6 +63,26 @@ def test_the_first_weights_of_a_dense_net_can_be_owned(plan):
     assert [launch.op.name for launch in divided] == ["rescale", "half_products", "accumulate_product"]
     # Until the sums of the halves are added no thread waits for another.
     assert {launch.phase for launch in divided[:2]} == {0}
+
+
+def test_a_large_step_is_planned_at_first_as_two_threads_run_it(tmp_path):
+    text = DIGITS.read_text().replace("units: 64", "units: 640")
+    (tmp_path / "wide.yaml").write_text(text)
+    steps = spec_steps(tmp_path / "wide.yaml", 40, 80)
+
+    def planned(threads: int) -> CpuPlan:
+        plan = CpuBackend(threads).plan(steps.network.training_step, steps.sizes)
+        assert isinstance(plan, CpuPlan)
+        return plan
+
+    two, one = planned(2), planned(1)
+    assert (two.owns, one.owns, planned(4).owns) == (True, False, False)
+    assert by_rule(two, 2).way == Way(2, owned=True)
+    assert ways(two, 2) == ways(one, 2)
+    assert two.owned is two
+    assert one.shared is one
+    assert two.shared == one
+    assert one.owned == two
 
 
 def test_so_can_those_whose_update_is_a_formula(tmp_path):
@@ -89,7 +110,7 @@ def test_every_way_gives_the_same_bits(path):
         beside += [(Way(2, owned=True), crew) for crew in (Crew(1), Crew(3, 4), Crew(2, 7))]
     for way, crew in [*((way, Crew(way.threads)) for way in ways(plan, 3)), *beside]:
         storage = {key: np.array(array, order="C") for key, array in made.storage.items()}
-        run_as = plan.owned if way.owned else plan
+        run_as = plan.owned if way.owned else plan.shared
         outcome = CompiledStep(run_as, storage, Choice(way)).start(made.feeds(3), 3, crew).result()
         results.append([outcome.completed, *outcome.outputs.values(), *(storage[key] for key in changed_by(plan))])
     for other in results[1:]:

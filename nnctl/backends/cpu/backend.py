@@ -17,7 +17,7 @@ from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import CpuPlan, lowered
 from nnctl.backends.cpu.settling import SettlingStep
 from nnctl.backends.cpu.tables import aligned
-from nnctl.backends.cpu.ways import Choice, Way, by_measurement, by_rule, kept
+from nnctl.backends.cpu.ways import Choice, Way, by_measurement, by_rule, kept, owned_from
 from nnctl.backends.host_arrays import lies_still
 from nnctl.graph.ir import Graph
 from nnctl.plan.dtypes import Precision
@@ -73,7 +73,7 @@ class CpuBackend:
 
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """See `Backend`."""
-        return lowered(graph, sizes, precision)
+        return lowered(graph, sizes, precision, owned_from=owned_from(self.threads))
 
     def load(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
         """See `Backend`. Raises ValueError for another precision than float32.

@@ -248,7 +248,7 @@ class Trials:
     @cached_property
     def _storage(self) -> dict[str, Array]:
         """Storage that may be changed. Copied when the first way is tried: mostly the choice was made before."""
-        changed = changed_by(self._plan) | changed_by(run_as(self._plan, Way(1, owned=True)))
+        changed = changed_by(run_as(self._plan, Way(1))) | changed_by(run_as(self._plan, Way(1, owned=True)))
         return {key: array.copy() if key in changed else array for key, array in self._given.items()}
 
     def run(self, way: Way, steps: int) -> Trial | None:
@@ -268,7 +268,7 @@ class Trials:
 
 def run_as(plan: CpuPlan, way: Way) -> CpuPlan:
     """The plan that a plan is run as in a way; itself where no thread can own weights."""
-    return plan.owned if way.owned and plan.owned is not None else plan
+    return plan.owned if way.owned and plan.owned is not None else plan.shared
 
 
 def changed_by(plan: Plan) -> set[str]:

@@ -9,10 +9,11 @@ at a barrier. So a step of a dense net has two phases, whatever its depth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property, partial
 from heapq import heappop, heappush
+from math import inf
 
 from nnctl.backends.codegen.inlining import inlined_nodes
 from nnctl.backends.cpu.division import DividedNode, Division
@@ -27,6 +28,7 @@ from nnctl.graph.ir import Form, Graph, Node, Value
 from nnctl.graph.views import view_sources
 from nnctl.late import dataclass
 from nnctl.ops.elementwise import ElementwiseOp
+from nnctl.ops.shapes import TensorType, resolve
 from nnctl.plan.dtypes import Precision
 from nnctl.plan.lower import lower
 from nnctl.plan.plan import Plan
@@ -34,14 +36,26 @@ from nnctl.plan.plan import Plan
 
 @dataclass(frozen=True)
 class CpuPlan(Plan):
-    """A plan of this backend. owning: makes `owned`; None where no thread can own weights, or would gain by it."""
+    """A plan of this backend. owns: whether threads own halves of weights, or sums for them. other: makes the same step
+    the other way; None where no thread can own any, or would gain by it."""
 
-    owning: Callable[[], CpuPlan] | None = field(default=None, compare=False, repr=False)
+    owns: bool = False
+    other: Callable[[], CpuPlan] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def owned(self) -> CpuPlan | None:
+        """The same step with threads that own halves of weights; None where there is none."""
+        return self if self.owns else self._other
+
+    @property
+    def shared(self) -> CpuPlan:
+        """The same step with threads that own none."""
+        return self._other if self.owns and self._other is not None else self
 
     @cached_property
-    def owned(self) -> CpuPlan | None:
-        """The same step with threads that own halves of weights. Made when asked for: seldom is it run."""
-        return None if self.owning is None else self.owning()
+    def _other(self) -> CpuPlan | None:
+        """Made when it is asked for: seldom are both run."""
+        return None if self.other is None else self.other()
 
     @cached_property
     def code(self) -> StepCode:
@@ -49,16 +63,38 @@ class CpuPlan(Plan):
         return code_of(self)
 
 
-def lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> CpuPlan:
-    """The plan of a graph whose launches know their division."""
+def lowered(
+    graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32", *, owned_from: float = inf
+) -> CpuPlan:
+    """The plan of a graph whose launches know their division.
+
+    owned_from: FLOPs of what threads can own, from which they own it in the plan itself instead of the other one.
+    """
     own = gradients_in_halves(in_halves(biased_tables(rewritten(graph), sizes), sizes), sizes)
-    plan = _lowered(own, sizes, precision, owned=False)
-    owning = partial(_lowered, own, sizes, precision, owned=True) if owning_nodes(own) else None
-    return replace(plan, owning=owning)
+    made = partial(_lowered, own, sizes, precision)
+    if not (nodes := owning_nodes(own)):
+        return made(owned=False)
+    owned = owned_from < inf and _flops(nodes, sizes) >= owned_from
+    return replace(made(owned=owned), other=partial(made, owned=not owned))
 
 
 def _lowered(graph: Graph, sizes: Mapping[str, int], precision: Precision, *, owned: bool) -> CpuPlan:
-    return CpuPlan(**vars(lower(graph, sizes, precision, _OWNED if owned else _SHARED)))
+    return CpuPlan(**vars(lower(graph, sizes, precision, _OWNED if owned else _SHARED)), owns=owned)
+
+
+def _flops(nodes: Iterable[Node], sizes: Mapping[str, int]) -> int:
+    """The FLOPs of nodes at these sizes."""
+
+    def at(values: Iterable[Value]) -> list[TensorType]:
+        return [TensorType(resolve(value.type.shape, sizes), value.type.dtype) for value in values]
+
+    def of(node: Node) -> int:
+        attributes = {name: resolve(value, sizes) for name, value in node.attributes.items()}
+        return int(node.op.flops(at(node.inputs), at(node.outputs), attributes))
+
+    # Equal layers share a form.
+    each = {form: of(node) for form, node in {node.form: node for node in nodes}.items()}
+    return sum(each[node.form] for node in nodes)
 
 
 class CpuStrategy:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import TypeAlias
 
 from nnctl.backends.cache.store import forget, found_bytes, keep_bytes
@@ -100,9 +101,14 @@ def by_rule(plan: Plan, most: int) -> Choice:
     return Choice(_way(plan, max(1, min(most, plan.flops // _FLOPS_WORTH_A_THREAD))))
 
 
+def owned_from(most: int) -> float:
+    """The FLOPs of a step from which the rule has threads own halves of weights, of at most so many threads."""
+    return 2 * _FLOPS_WORTH_A_THREAD if most == 2 else inf
+
+
 def _way(plan: Plan, threads: int) -> Way:
     """The way of so many threads: two own halves of weights where they can, and were never found to lose by it."""
-    return Way(threads, owned=threads == 2 and isinstance(plan, CpuPlan) and plan.owning is not None)
+    return Way(threads, owned=threads == 2 and isinstance(plan, CpuPlan) and plan.other is not None)
 
 
 def kept(plan: Plan, most: int) -> Choice | None:
