@@ -48,8 +48,19 @@ def entry_points(group: str) -> list[EntryPoint]:
 
 def _is_unusual() -> bool:
     """True where packages may be found that are no folders on Python's path."""
-    others = [finder for finder in sys.meta_path if finder is not PathFinder and hasattr(finder, "find_distributions")]
+    # Of newer Pythons' library, which some package may load, the finder finds no more than theirs.
+    others = [
+        finder
+        for finder in sys.meta_path
+        if finder is not PathFinder
+        and hasattr(finder, "find_distributions")
+        and _package_of(finder) != "importlib_metadata"
+    ]
     return bool(others) or any(root.endswith(".egg") or os.path.isfile(root) for root in sys.path)
+
+
+def _package_of(finder: object) -> str:
+    return str(getattr(finder, "__module__", "")).partition(".")[0]
 
 
 def _of_archives(group: str) -> Iterator[EntryPoint]:

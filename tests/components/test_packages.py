@@ -75,6 +75,15 @@ def test_a_package_without_a_name_has_its_folder_s(put: Put) -> None:
     assert entry_points(GROUP) == [("a", "mine", "mine")]
 
 
+def test_a_later_python_s_library_is_no_stranger(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has loaded it: it stops at a package without a name."""
+    later = pytest.importorskip("importlib_metadata")
+    if not any(isinstance(finder, later.MetadataPathFinder) for finder in sys.meta_path):
+        monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, later.MetadataPathFinder()])
+    put("a", "mine-1.0.dist-info", f"[{GROUP}]\na = mine\n")
+    assert entry_points(GROUP) == [("a", "mine", "mine")]
+
+
 def test_packages_in_archives_are_found(put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put("a", "one-1.0.dist-info", f"[{GROUP}]\na = one\n", name="one")
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
