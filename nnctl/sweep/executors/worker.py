@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ from nnctl.sweep.executors.trials import Trials
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nnctl.process.together import Work
     from nnctl.reporting.sinks import Sink
     from nnctl.spec.load import Loaded
     from nnctl.sweep.rungs import Watch
@@ -203,7 +204,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
 
 def training(
     base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None, threads: int = 1
-) -> Generator[None, None, Outcome]:
+) -> Work[Outcome]:
     """Do `train`, its steps by so many threads at most, and give way while a chunk of them is under way."""
     if task.address is None:
         return (yield from training_here(base, task, stop, kept, threads))
@@ -219,7 +220,7 @@ def training_here(
     kept: Callable[[], Kept] | None = None,
     threads: int = 1,
     sinks: Sequence[Sink] = (),
-) -> Generator[None, None, Outcome]:
+) -> Work[Outcome]:
     """Do `training` in the task's folder. sinks: that have its events as well, each when its rows are there."""
     from nnctl.errors import (
         DeviceFull,
