@@ -121,7 +121,11 @@ def test_others_begin_their_chunks_while_one_is_under_way(monkeypatch: pytest.Mo
     # Their folders are made beside each other: who begins first is the disk's affair.
     first, second = log[0][1], 3 - log[0][1]
     both = log[log.index(("begun", second)) :]
-    assert [each for each in both if each[1] == second][:3] == [("begun", second), ("landed", second), ("begun", second)]
+    assert [each for each in both if each[1] == second][:3] == [
+        ("begun", second),
+        ("landed", second),
+        ("begun", second),
+    ]
     assert both[1:5] == [("landed", first), ("begun", first), ("landed", second), ("begun", second)]
     together.close()
     # Nobody leaves steps behind that still change what he frees.

@@ -15,12 +15,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from nnctl.late import dataclass
+from nnctl.process import memory
 from nnctl.process.variables import THREADS
+from nnctl.runs import durable
 from nnctl.sweep.executors.contract import (
     Elsewhere,
     Failed,
@@ -34,6 +37,7 @@ from nnctl.sweep.executors.contract import (
     TrialTask,
 )
 from nnctl.sweep.executors.trials import Trials
+from nnctl.sweep.executors.waiting import Spent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,27 +111,48 @@ def _answer(tasks: Connection, trials: Trials, idle: float | None, read: Callabl
 
     Raises EOFError at the end of tasks.
     """
+    clock = TrialClock()
     while True:
         if tasks.poll(0 if trials else idle):
             asked: TrialTask | Reading = tasks.recv()
             if isinstance(asked, Reading):
                 tasks.send(read(asked))
                 continue
+            clock.begin(beside=bool(trials))
             trials.take(asked)
         elif not trials:
             return
         ended = trials.turn()
         if ended is not None:
-            tasks.send(ended)
+            tasks.send(replace(ended, spent=clock.end(beside=bool(trials))))
             if isinstance(ended.outcome, Failed) and ended.outcome.lost:
                 # All others here have lost it, too, and whoever would be given to this process.
                 os._exit(1)
 
 
+class TrialClock:
+    """The time of trials that a process trains one at a time."""
+
+    def __init__(self) -> None:
+        self._first = True
+        self._began: tuple[float, float] | None = None
+
+    def begin(self, *, beside: bool) -> None:
+        """Note that a trial begins, beside others or not."""
+        self._began = None if beside else (time.perf_counter(), durable.disk.waited)
+
+    def end(self, *, beside: bool) -> Spent | None:
+        """What the trial has spent that ends now; None of one beside others, and of the first."""
+        first, began, self._first, self._began = self._first, self._began, False, None
+        if first or beside or began is None:
+            return None
+        before, waited = began
+        return Spent(time.perf_counter() - before, durable.disk.waited - waited, memory.most_taken())
+
+
 def _read(base: Loaded, reading: Reading, kept: Callable[[], Kept]) -> Read:
     """Read the data of a trial and keep them. What keeps it from that is not told: who asks will meet it as well."""
     from nnctl.errors import NnctlError
-    from nnctl.process import memory
     from nnctl.process.signals import Signalled, leavable
     from nnctl.sweep.trial import load_trial
 
