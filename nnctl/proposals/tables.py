@@ -36,7 +36,7 @@ _MOST_MARKS = 3
 """Different words in a column of numbers that are taken for marks of missing cells."""
 
 
-def of_table(path: Path, called: Called, target: str | None, sheet: str | None = None) -> Proposal:
+def of_table(path: Path, called: Called, target: str | None, sheet: str | None) -> Proposal:
     """A proposal for a table. target: the column to predict, by its name if None. sheet: of a workbook.
 
     Raises DataError, UsageError.
@@ -91,7 +91,7 @@ def of_table(path: Path, called: Called, target: str | None, sheet: str | None =
     doubts += [*_totals_in(table), *_left_out(columns), *(c.doubt for c in columns.values() if c.doubt)]
     doubts += about.advice
     return Proposal(
-        nets.whole(data, layers, about.answer, schedule), _heading(table, columns, why, name), [*doubts, *about.advice]
+        nets.whole(data, layers, about.answer, schedule), _heading(table, columns, name), [*doubts, *about.advice]
     )
 
 
@@ -200,7 +200,7 @@ def _marks_in(cells: Cells) -> list[str]:
     return sorted(words) if odd <= (1 - _NEARLY_ALL) * len(cells) else []
 
 
-def _heading(table: Table, columns: Mapping[str, Decided], why: str, target: str) -> list[str]:
+def _heading(table: Table, columns: Mapping[str, Decided], target: str) -> list[str]:
     used = sum(column.is_used for column in columns.values())
     heading = [f"Proposed for {len(table):,} rows: {cut(target)!r} from {used:,} of {len(columns):,} other columns."]
     if len(columns) > _MOST_LISTED:
