@@ -35,8 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # Beside pytest's own cache, not in the user's.
-    if config.cache is not None:
-        os.environ.setdefault("NNCTL_CACHE", str(config.cache.mkdir("nnctl")))
+    if (cache := getattr(config, "cache", None)) is not None:  # there is none with -p no:cacheprovider
+        os.environ.setdefault("NNCTL_CACHE", str(cache.mkdir("nnctl")))
     given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     if str(GUARD) not in given:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(GUARD), *given])

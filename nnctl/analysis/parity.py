@@ -218,7 +218,7 @@ class _Side:
         graph: Graph,
         storage: Mapping[str, NDArray[Any]],
         sizes: Mapping[str, int],
-        precision: Precision = "float32",
+        precision: Precision,
     ) -> None:
         self._backend, self._precision = backend, precision
         self._storage = {name: backend.to_device(_as(array, precision)) for name, array in storage.items()}

@@ -43,7 +43,7 @@ class _Key(ISeedSequence):
         return self._key
 
 
-def bit_generator(seed: int, purpose: Purpose, index: int = 0) -> np.random.Philox:
+def bit_generator(seed: int, purpose: Purpose, index: int) -> np.random.Philox:
     """The Philox stream of (seed, purpose, index): its 128-bit key is those three numbers.
 
     Raises UsageError where the seed does not fit 64 bits.

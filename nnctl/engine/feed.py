@@ -65,9 +65,7 @@ class Feed:
         self._replace(split, reader)
         self._measured[split] = reader
 
-    def bind_stored(
-        self, split: str, inputs: LazyRows, targets: NDArray[Any], weights: NDArray[Any] | None = None
-    ) -> None:
+    def bind_stored(self, split: str, inputs: LazyRows, targets: NDArray[Any], weights: NDArray[Any] | None) -> None:
         """Make a split known that lies on disk, to be measured; a part of it at a time is put on the backend.
 
         Raises DataError for a net that reads on from one example to the next.

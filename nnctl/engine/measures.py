@@ -23,7 +23,7 @@ class Gathered:
     have rows for each example.
     """
 
-    def __init__(self, metrics: Mapping[str, Metric], per_example: Collection[str] = ()) -> None:
+    def __init__(self, metrics: Mapping[str, Metric], per_example: Collection[str]) -> None:
         self.accumulators: dict[str, Accumulator] = {column: metric.start() for column, metric in metrics.items()}
         self.counted = 0
         """Number of examples that the metrics are of, or, where labels are left out, of labels that count."""

@@ -13,7 +13,7 @@ from nnctl.plan.dtypes import REAL, element
 
 
 def target_arrays(
-    signature: DataSignature, targets: NDArray[Any], weights: NDArray[Any] | None = None
+    signature: DataSignature, targets: NDArray[Any], weights: NDArray[Any] | None
 ) -> dict[str, NDArray[Any]]:
     """The arrays by the names that graphs have for them.
 

@@ -57,8 +57,8 @@ class WindowReader:
         self._made: dict[int, Future[None]] = {}
 
     def within(self, first: int) -> int:
-        """See `Reader`: what is left of the window."""
-        return self._source.size - first % self._source.size
+        """See `Reader`: what is left of the window, and of the epoch, which may end before it."""
+        return min(self._source.size - first % self._source.size, self._source.examples - first)
 
     def advance_to(self, epoch: int, first: int) -> None:
         """See `Reader`. The windows before this position's are given up."""

@@ -33,7 +33,7 @@ class RealRows:
     raw: Table | NDArray[np.float64] | None = None
 
 
-def real_rows(saved: SavedRun, count: int, raw: RawInputs | None = None) -> RealRows:
+def real_rows(saved: SavedRun, count: int, raw: RawInputs | None) -> RealRows:
     """So many examples of a split that was not trained on, where there is one. raw: what their inputs are made of.
 
     Raises RunError where the data is another, DataError where it is not there.

@@ -44,7 +44,7 @@ class Scale:
         return [float(f"{n * step:.12g}") for n in range(lowest, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def scale_over(values: NDArray[np.float64], *, log: bool = False, zero: bool = False) -> Scale:
+def scale_over(values: NDArray[np.float64], *, log: bool, zero: bool = False) -> Scale:
     """A scale that holds all finite values. zero: 0, too, where it is linear."""
     kept = values[np.isfinite(values) & ((values > _TINY) | (not log))]
     if not kept.size:

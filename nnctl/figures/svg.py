@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from html import escape
 from itertools import chain
@@ -58,17 +58,12 @@ _TITLE_CHARACTER = 8.2
 """Width of a character of a title, about."""
 
 
-def svg_of(figure: Figure | Parallel, *, alone: bool = False, numbers: bool = False) -> str:
-    """The figure as an SVG element. alone: as the content of a file, with the rules that it is drawn by.
+def svg_of(*figures: Figure | Parallel, alone: bool = False, numbers: bool = False) -> str:
+    """One figure or several, below one another, as an SVG element.
 
-    numbers: a chart has the numbers of its curves besides, for a page's script. Every text is escaped and cut;
-    nothing in it is executed.
+    alone: as the content of a file, with the rules that it is drawn by. numbers: a chart has the numbers of its curves
+    besides, for a page's script. Every text is escaped and cut; nothing in it is executed.
     """
-    return sheet_of([figure], alone=alone, numbers=numbers)
-
-
-def sheet_of(figures: Sequence[Figure | Parallel], *, alone: bool = False, numbers: bool = False) -> str:
-    """One figure or several, below one another, as an SVG element; see `svg_of`."""
     drawn = [_drawn(figure, numbers) for figure in figures]
     width, height = max(each.width for each in drawn), sum(each.height for each in drawn)
     label = said("; ".join(figure.title for figure in figures), 200)

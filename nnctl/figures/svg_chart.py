@@ -68,7 +68,7 @@ class _Plot:
         return "".join("M" + "L".join(line) + ("h0" if len(line) == 1 else "") for line in lines if line)
 
 
-def chart_drawing(chart: Chart, *, numbers: bool = False) -> Drawing:
+def chart_drawing(chart: Chart, *, numbers: bool) -> Drawing:
     """The drawing of a chart. numbers: with the numbers of its curves, for a page's script."""
     x, y = scales_of(chart)
     if any(isinstance(layer, Points) for layer in chart.layers):

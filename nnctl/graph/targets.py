@@ -80,7 +80,7 @@ class Targets:
         if classes is None:
             if cost.targets == "labels":
                 raise self._misfit(f"cost {cost.type!r} compares class labels, and these targets are numbers",
-                                   "use a cost on values, for example mse")  # fmt: skip
+                                   self._labels_hint(output))  # fmt: skip
             if self.signature.reconstructs and product(output.shape[1:]) == product(self.signature.target_shape):
                 target = self._gathered(builder, "real", self.signature.target_shape)
                 return builder.apply("reshape", target, shape=output.shape)
@@ -118,6 +118,11 @@ class Targets:
     def _misfit(self, message: str, hint: str) -> ShapeError:
         last = len(self.spec.layers) - 1
         return ShapeError(message, hint, layer=layer_names(self.spec.layers)[last], path=f"layers.{last}")
+
+    def _labels_hint(self, output: Tensor) -> str:
+        hint = "use a cost on values, for example mse"
+        stepwise = len(output.shape) == 3 and output.shape[1:-1] == self.signature.target_shape
+        return f"{hint}; or say data.target_type: labels, if each step's target is a class" if stepwise else hint
 
     def _values_hint(self, output: Tensor) -> str:
         hint = self._units_hint(output, self.signature.target_shape)

@@ -15,7 +15,6 @@ from nnctl.report.examples import Examples
 from nnctl.report.fitting import fitted
 from nnctl.report.section import Drawn, Part, Prose, Section
 from nnctl.report.values import sections_on_values
-from nnctl.runs.history import History
 from nnctl.visualization.boundary import boundary
 from nnctl.visualization.filters import filters
 from nnctl.visualization.maps import maps
@@ -30,7 +29,7 @@ _RESOLUTION = 96
 """Places along each axis of a boundary."""
 
 
-def trained_net(history: History, run: TrainedRun) -> Iterator[Section]:
+def trained_net(run: TrainedRun) -> Iterator[Section]:
     """The sections on a net; a section that its data or a number forbids says so, and the others stay."""
     try:
         data = data_of(run)

@@ -93,7 +93,7 @@ def _inside(run: History) -> Iterator[Section]:
     except NnctlError as error:
         yield _untold("The net cannot be opened", error)
         return
-    yield from _told(partial(build, run, net) for build in builders.NET)
+    yield from _told(partial(build, net) for build in builders.NET)
 
 
 def _told(builds: Iterable[Callable[[], Iterable[Section]]]) -> Iterator[Section]:

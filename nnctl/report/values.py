@@ -24,7 +24,7 @@ _POINTS = 600
 
 
 def sections_on_values(
-    found: ValuesExamined, examples: Examples, said: str, targets: Sequence[str] = ()
+    found: ValuesExamined, examples: Examples, said: str, targets: Sequence[str]
 ) -> Iterator[Section]:
     """The sections. said: of which weights and of which examples they are. targets: names of columns, where known."""
     yield Section("Predicted and true", tuple(_predicted(found, said)))

@@ -21,7 +21,7 @@ NAME = "events.out.tfevents.nnctl"
 _HIDDEN = ("event", "step")
 
 
-def records_of(started: float, rows: Sequence[Record], layers: Sequence[Record] = ()) -> list[bytes]:
+def records_of(started: float, rows: Sequence[Record], layers: Sequence[Record]) -> list[bytes]:
     """The records of a run's rows, a function of these alone. started: when the run began, in seconds since 1970.
 
     A row's time is the beginning and its seconds of training, as if there had been no pause. layers: rows on its

@@ -104,10 +104,10 @@ def ended_as(run: RunFolder) -> Literal["pruned", "diverged"] | None:
     return ending["status"] if ending is not None and ending["status"] in ("pruned", "diverged") else None
 
 
-def runs_below(folder: Path, left_out: list[Path] | None = None) -> Iterator[RunFolder]:
+def runs_below(folder: Path, left_out: list[Path] | None) -> Iterator[RunFolder]:
     """The run folders at `folder` and below it, in the order of their paths; links are not followed.
 
-    left_out: where given, sweeps below `folder` are put there, and their trials are left out.
+    left_out: unless None, sweeps below `folder` are put there, and their trials are left out.
     A folder that may not be read is logged. Raises RunError where there is no `folder`.
     """
     run = RunFolder(folder)

@@ -20,7 +20,7 @@ class GuardedStream:
     It has no `buffer`: bytes would not be looked at.
     """
 
-    def __init__(self, stream: TextIO, clean: Callable[[str], str] = harmless) -> None:
+    def __init__(self, stream: TextIO, clean: Callable[[str], str]) -> None:
         self.stream = stream
         self.clean = clean
 

@@ -108,7 +108,7 @@ def load_validated(validated: Validated, tree: Node, base: Loaded) -> Loaded:
     return _checked(validated, tree, base.folder, base.spec.name, base.source)
 
 
-def load_source(source: SourceText, folder: Path, name: str, overrides: Iterable[str] = ()) -> Loaded:
+def load_source(source: SourceText, folder: Path, name: str, overrides: Iterable[str]) -> Loaded:
     """The spec in a text.
 
     folder: the base of relative paths in it. name: of a spec that gives none. Raises SpecError.

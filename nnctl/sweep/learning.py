@@ -255,7 +255,7 @@ def require_package(sampler: LearningSampler) -> None:
         )
 
 
-def _seed_of(seed: int, combination: int, attempt: int = 0) -> int:
+def _seed_of(seed: int, combination: int, attempt: int) -> int:
     """A seed for the proposal of one combination, of 32 bits of a hash."""
     key = ["proposal", seed, combination, *([attempt] if attempt else [])]
     digest = hashlib.sha256(json.dumps(key).encode()).digest()

@@ -53,7 +53,7 @@ def read_known(
 
     with opened(url, OPTION, new=False) as storage:
         names = optuna.get_all_study_names(storage)
-        study = optuna.load_study(study_name=_chosen(url, name, names), storage=storage)
+        study = optuna.load_study(study_name=_chosen(name, names), storage=storage)
         _require_alike(study, objectives)
         trials = study.get_trials(deepcopy=False)
     left_out: Counter[str] = Counter()
@@ -83,7 +83,7 @@ def read_known(
     return {"study": study.study_name, "trials": found}
 
 
-def _chosen(url: str, name: str | None, names: Sequence[str]) -> str:
+def _chosen(name: str | None, names: Sequence[str]) -> str:
     if not names:
         raise UsageError(f"{OPTION}: the database holds no study")
     if name is None and len(names) > 1:

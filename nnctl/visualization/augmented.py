@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,14 @@ _MOST_CURVES = 4
 """Copies of an example that is no image."""
 
 
+class _Copies(NamedTuple):
+    """The examples that are drawn, changed. name: of the epoch, or of the block of the training set."""
+
+    name: str
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+
+
 def augmented(spec: Spec, data: Dataset, examples: int = EXAMPLES, copies: int = COPIES) -> list[Figure]:
     """Some examples of the training set, each before its changed copies: those of the first epochs, as training draws.
 
@@ -36,23 +44,23 @@ def augmented(spec: Spec, data: Dataset, examples: int = EXAMPLES, copies: int =
     if spec.data.augmentations:
         rows = np.arange(min(examples, len(data.train)), dtype=np.int64)
         windows = training_windows(spec, data)
-        seen = [changed(windows, rows, epoch) for epoch in range(copies)]
-        names = [f"epoch {epoch + 1}" for epoch in range(copies)]
+        seen = [_Copies(f"epoch {epoch + 1}", *changed(windows, rows, epoch)) for epoch in range(copies)]
         what = f"Augmented: {_types(spec.data.augmentations)}"
     elif isinstance(source, Source) and source.expand:
         total = 1 + sum(expansion.number for expansion in source.expand)
         originals = len(data.train) // total
         rows = np.arange(min(examples, originals), dtype=np.int64)
         blocks = range(1, min(copies + 1, total))
-        seen = [(data.train.inputs[rows + block * originals], data.train.targets[rows]) for block in blocks]
-        names = [f"copy {block}" for block in blocks]
+        seen = [
+            _Copies(f"copy {block}", data.train.inputs[rows + block * originals], data.train.targets[rows])
+            for block in blocks
+        ]
         what = f"Expanded: {_types(source.expand)}"
     else:
         raise UsageError("nothing to draw: the spec augments no example\n  data.augment says how, for example [shift]")
-    inputs, targets = data.train.inputs[rows], data.train.targets[rows]
     if is_picture(data.signature.input_shape):
-        return [_gallery(data, rows, inputs, targets, seen, names, what)]
-    return _charts(data, rows, inputs, targets, seen[:_MOST_CURVES], names, what)
+        return [_gallery(data, rows, seen, what)]
+    return _charts(data, rows, seen[:_MOST_CURVES], what)
 
 
 def changed(windows: TrainingWindows, rows: NDArray[np.int64], epoch: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -74,41 +82,27 @@ def changed(windows: TrainingWindows, rows: NDArray[np.int64], epoch: int) -> tu
     return np.concatenate(inputs), np.concatenate(targets)
 
 
-def _gallery(
-    data: Dataset,
-    rows: NDArray[np.int64],
-    inputs: NDArray[Any],
-    targets: NDArray[Any],
-    seen: Sequence[tuple[NDArray[Any], NDArray[Any]]],
-    names: Sequence[str],
-    what: str,
-) -> Gallery:
+def _gallery(data: Dataset, rows: NDArray[np.int64], seen: Sequence[_Copies], what: str) -> Gallery:
+    inputs, targets = data.train.inputs[rows], data.train.targets[rows]
     # All on one scale: of numbers in any range the originals' brightness is the copies'.
-    pixels = photographs(np.concatenate([inputs, *(made for made, _ in seen)]), data.unit)
+    pixels = photographs(np.concatenate([inputs, *(copies.inputs for copies in seen)]), data.unit)
     pictures = []
     for index, row in enumerate(rows):
         word = told(data.signature, targets[index])
         pictures.append(Picture(pixels[index], word.removeprefix("class ") or f"train {row}"))
-        for copy, (name, (_, of)) in enumerate(zip(names, seen), start=1):
-            mixed = told(data.signature, of[index])
-            caption = name if mixed == word else mixed
+        for copy, copies in enumerate(seen, start=1):
+            mixed = told(data.signature, copies.targets[index])
+            caption = copies.name if mixed == word else mixed
             pictures.append(Picture(pixels[copy * len(rows) + index], caption))
     return Gallery(what, tuple(pictures), columns=1 + len(seen))
 
 
-def _charts(
-    data: Dataset,
-    rows: NDArray[np.int64],
-    inputs: NDArray[Any],
-    targets: NDArray[Any],
-    seen: Sequence[tuple[NDArray[Any], NDArray[Any]]],
-    names: Sequence[str],
-    what: str,
-) -> list[Figure]:
+def _charts(data: Dataset, rows: NDArray[np.int64], seen: Sequence[_Copies], what: str) -> list[Figure]:
+    inputs, targets = data.train.inputs[rows], data.train.targets[rows]
     charts: list[Figure] = []
     for index, row in enumerate(rows):
         places = np.arange(inputs[index].size, dtype=np.float64)
-        versions = [("as it is", inputs[index]), *((name, made[index]) for name, (made, _) in zip(names, seen))]
+        versions = [("as it is", inputs[index]), *((copies.name, copies.inputs[index]) for copies in seen)]
         curves = tuple(
             Curve(name, places, np.asarray(values, np.float64).reshape(-1), dashed=number > 0)
             for number, (name, values) in enumerate(versions)

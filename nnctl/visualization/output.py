@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Figure
-from nnctl.figures.svg import sheet_of
+from nnctl.figures.svg import svg_of
 from nnctl.late import dataclass
 from nnctl.reporting.new_file import new_file, require_new
 
@@ -59,7 +59,7 @@ class Output:
                 print_figure(figure, console)
         else:
             encoding = sys.stdout.encoding or "utf-8"
-            text = sheet_of(figures, alone=True)
+            text = svg_of(*figures, alone=True)
             print(text.encode(encoding, "xmlcharrefreplace").decode(encoding), flush=True)
 
     def _content(self, figures: Sequence[Figure]) -> bytes:
@@ -68,4 +68,4 @@ class Output:
             from nnctl.visualization.png import png_of
 
             return png_of(figures, dark=self.dark)
-        return sheet_of(figures, alone=True).encode()
+        return svg_of(*figures, alone=True).encode()

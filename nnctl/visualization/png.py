@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Figure
-from nnctl.figures.svg import BACKGROUND, BACKGROUND_ON_DARK, ON_DARK, STYLE, sheet_of
+from nnctl.figures.svg import BACKGROUND, BACKGROUND_ON_DARK, ON_DARK, STYLE, svg_of
 
 _PIXELS = 2
 """For each unit of a drawing."""
@@ -30,7 +30,7 @@ def png_of(figures: Sequence[Figure], *, dark: bool = False) -> bytes:
 
     # resvg knows no preferences of a reader: it is given the rules for dark, and the background.
     style = STYLE + _PIXELATED + ON_DARK * dark
-    svg, background = sheet_of(figures), BACKGROUND_ON_DARK if dark else BACKGROUND
+    svg, background = svg_of(*figures), BACKGROUND_ON_DARK if dark else BACKGROUND
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, background=background, width=_width(svg), style_sheet=style))
 
 

@@ -6,20 +6,18 @@ import gc
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from backends.spec_steps import FOLDER, SpecSteps, compiled_specs, spec_steps
 from backends.test_alike import with_other_numbers
+from backends.trials import Trial, given, together
 from nnctl.backends.cpu import joint
 from nnctl.backends.cpu.executable import ChunkInFlight, CompiledStep
 from nnctl.backends.cpu.joint import Row
 from nnctl.backends.cpu.schedule import CpuPlan, lowered
 from nnctl.backends.cpu.ways import Choice, Way
 from nnctl.backends.waiting_rows import WaitingRows
-from nnctl.graph import interface
 
 pytestmark = pytest.mark.compile
 
@@ -35,56 +33,13 @@ def _rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnctl.backends.cpu.executable.WALKS", joint.WALKS)
 
 
-class Trial:
-    """A trial under way, and what it has given so far. number: seed of first weights, factor of the rate."""
+class WalkedTrial(Trial):
+    """A trial on one thread. number: decides its seed, rate and first weights."""
 
     def __init__(self, number: int, plan: CpuPlan, steps: SpecSteps, *, rows: bool) -> None:
-        rng = np.random.default_rng(number)
-        self.storage = {
-            key: array + rng.normal(0.0, 0.1, array.shape).astype(np.float32)
-            if key in steps.network.structure.parameters
-            else array.copy()
-            for key, array in steps.storage.items()
-        }
-        if interface.SEED in self.storage:
-            self.storage[interface.SEED] += number
-        self.feeds = dict(steps.feeds(12))
-        self.feeds["learning_rate"] = self.feeds["learning_rate"] * np.float32(1 + number)
-        if number == DIVERGES:
-            self.feeds["learning_rate"][1] = np.nan
-        self.step = CompiledStep(plan, self.storage, Choice(Way(1)), joint=rows)
-        self.chunks = list(CHUNKS[number])
-        self.done = 0
-        self.found: list[Any] = []
-
-    def start(self) -> Any:
-        count = self.chunks.pop(0)
-        pending = self.step.start({k: v[self.done : self.done + count] for k, v in self.feeds.items()}, count)
-        self.done += count
-        return pending
-
-    def land(self, pending: Any) -> None:
-        result = pending.result()
-        assert pending.result().completed == result.completed
-        assert result.seconds >= 0.0
-        self.found.append((result.completed, {name: array.tobytes() for name, array in result.outputs.items()}))
-        if sum(completed for completed, _ in self.found) < self.done:
-            self.chunks.clear()
-
-    def bits(self) -> Any:
-        return self.found, {name: array.tobytes() for name, array in self.storage.items()}
-
-
-def together(trials: Sequence[Trial]) -> list[Any]:
-    """All of them to their ends, as a process drives them: each in turn lands its chunk and begins the next."""
-    under_way: dict[int, Any] = {}
-    while any(trial.chunks for trial in trials) or under_way:
-        for number, trial in enumerate(trials):
-            if number in under_way:
-                trial.land(under_way.pop(number))
-            if trial.chunks:
-                under_way[number] = trial.start()
-    return [trial.bits() for trial in trials]
+        storage, feeds = given(number, steps, diverges=number == DIVERGES)
+        step = CompiledStep(plan, storage, Choice(Way(1)), joint=rows)
+        super().__init__(step, storage, feeds, CHUNKS[number])
 
 
 def plans_of(steps: SpecSteps) -> list[CpuPlan]:
@@ -107,11 +62,11 @@ def test_rows_of_one_call_are_to_the_bit_what_each_trial_is_alone(path: Path, mo
         launch(rows)
 
     monkeypatch.setattr(joint.WALKS, "_launch", counted)
-    found = together([Trial(number, plan, steps, rows=True) for number, plan in enumerate(plans)])
+    found = together([WalkedTrial(number, plan, steps, rows=True) for number, plan in enumerate(plans)])
     assert max(walks) > 1
     assert sum(walks) == sum(len(bits) for bits, _ in found)
     for number, plan in enumerate(plans):
-        alone = Trial(number, plan, steps, rows=False)
+        alone = WalkedTrial(number, plan, steps, rows=False)
         assert together([alone])[0] == found[number], number
     done = [sum(completed for completed, _ in bits) for bits, _ in found]
     # What diverges stops there, and nobody else does.
@@ -123,23 +78,23 @@ def test_long_rows_compute_on_a_thread_while_their_maker_goes_on(monkeypatch: py
     monkeypatch.setattr(CompiledStep, "is_brief", lambda self, steps: False)
     steps = spec_steps(FOLDER / "xor.yaml", 4, 20)
     plans = plans_of(steps)
-    trials = [Trial(number, plan, steps, rows=True) for number, plan in enumerate(plans)]
+    trials = [WalkedTrial(number, plan, steps, rows=True) for number, plan in enumerate(plans)]
     pending = [trials[0].start(), trials[1].start(), trials[3].start()]
     assert all(isinstance(each, Row) for each in pending)
     assert {each.walk is not None for each in pending} == {True}  # half of the six
     with pytest.raises(RuntimeError, match="while its last chunk is in flight"):
-        trials[0].step.start({}, 1)
+        trials[0].steps.start({}, 1)
     for trial, each in zip((trials[0], trials[1], trials[3]), pending, strict=True):
         trial.land(each)
     for number in (0, 1, 3):
         while trials[number].chunks:
             trials[number].land(trials[number].start())
-        assert trials[number].bits() == together([Trial(number, plans[number], steps, rows=False)])[0]
+        assert trials[number].bits() == together([WalkedTrial(number, plans[number], steps, rows=False)])[0]
 
 
 def test_who_is_asked_for_waits_for_nobody() -> None:
     steps = spec_steps(FOLDER / "xor.yaml", 4, 20)
-    trials = [Trial(number, plan, steps, rows=True) for number, plan in enumerate(plans_of(steps))]
+    trials = [WalkedTrial(number, plan, steps, rows=True) for number, plan in enumerate(plans_of(steps))]
     pending = trials[0].start()
     assert pending.walk is None
     trials[0].land(pending)
@@ -149,7 +104,7 @@ def test_who_is_asked_for_waits_for_nobody() -> None:
 def test_a_trial_alone_has_chunks_of_its_own() -> None:
     steps = spec_steps(FOLDER / "xor.yaml", 4, 20)
     plan = plans_of(steps)[0]
-    first, second = (Trial(number, plan, steps, rows=True) for number in (0, 1))
+    first, second = (WalkedTrial(number, plan, steps, rows=True) for number in (0, 1))
     pending = first.start()
     assert isinstance(pending, Row)
     first.land(pending)
@@ -161,7 +116,7 @@ def test_a_trial_alone_has_chunks_of_its_own() -> None:
 def test_a_thread_that_cannot_be_had_fails_each_row_and_leaves_it_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = spec_steps(FOLDER / "xor.yaml", 4, 20)
     plans = plans_of(steps)
-    trials = [Trial(number, plan, steps, rows=True) for number, plan in enumerate(plans[:2])]
+    trials = [WalkedTrial(number, plan, steps, rows=True) for number, plan in enumerate(plans[:2])]
     before = [trial.bits() for trial in trials]
 
     def refuse(self: threading.Thread) -> None:

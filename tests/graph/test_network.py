@@ -266,6 +266,13 @@ def test_a_cost_on_labels_refuses_numbers():
         _ = Network(spec, VALUES).evaluation
 
 
+def test_numbers_a_step_may_be_labels():
+    """Whole numbers (n, time) are read as values unless the spec says labels: who has a softmax a step meant these."""
+    spec = net("layers: [{type: dense, units: 2, activation: softmax}]\ncost: log_likelihood")
+    with pytest.raises(ShapeError, match=r"or say data\.target_type: labels, if each step's target is a class"):
+        _ = Network(spec, DataSignature((7, 4), "real", None, (7,))).evaluation
+
+
 def test_the_structure_is_that_of_the_graphs():
     """One build answers for all of them: every array that a graph reads or changes is known by name and shape."""
     text = """

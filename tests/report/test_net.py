@@ -43,7 +43,7 @@ def sections(text: str, folder: Path) -> dict[str, Section]:
 
 def reported(folder: Path) -> dict[str, Section]:
     history = read_history(RunFolder(folder / "run"))
-    found = [*layers_over_time(history), *trained_net(history, open_run(folder / "run"))]
+    found = [*layers_over_time(history), *trained_net(open_run(folder / "run"))]
     return {section.title: section for section in found}
 
 

@@ -20,6 +20,7 @@ from nnctl.engine.windows import WindowReader
 from nnctl.errors import Interrupted
 from nnctl.graph.network import Network
 from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs import checkpoints
 from nnctl.spec.load import Loaded, load_text
 from nnctl.training import saving, session, splits
 from nnctl.training.events import Event, Progress
@@ -60,6 +61,22 @@ def run(loaded: Loaded, out: str, **options: Any) -> dict[str, bytes]:
 def test_no_result_depends_on_the_chunks() -> None:
     first, *others = (run(spec(), f"s{chunk}", chunk=chunk) for chunk in (1, 3, 100))
     assert all(other == first for other in others)
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("every", ["2 epochs", "3 steps", "5 epochs"])
+@pytest.mark.parametrize("batch", ["full", 150, 16])
+def test_no_result_depends_on_when_it_is_measured(
+    batch: str | int, every: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an epoch is one batch a chunk might span several, whose examples are each changed anew."""
+    monkeypatch.setattr(training_windows, "_CHANGED", 1024)  # a window is longer than an epoch
+    overrides = [f"schedule.batch_size={batch}", "schedule.epochs=5"]
+    for out, when in {"often": "1 epochs", "seldom": every}.items():
+        run(spec(*overrides, f"schedule.evaluate_every={when}"), out)
+    often, seldom = (checkpoints.load(Path(out, "checkpoints/last.safetensors")) for out in ("often", "seldom"))
+    for name, array in often.tensors.items():
+        np.testing.assert_array_equal(seldom.tensors[name], array, err_msg=name)
 
 
 @pytest.mark.compile

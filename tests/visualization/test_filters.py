@@ -11,7 +11,7 @@ import pytest
 from nnctl.errors import UsageError
 from nnctl.figures.figure import Chart, Gallery, HeatMap
 from nnctl.figures.palette import shades
-from nnctl.figures.svg import sheet_of
+from nnctl.figures.svg import svg_of
 from nnctl.inference.opened import TrainedRun
 from nnctl.visualization.boundary import boundary, two_inputs
 from nnctl.visualization.filters import filters, read_shape
@@ -131,7 +131,7 @@ def test_a_boundary_has_the_nets_answers_and_the_training_examples(tmp_path: Pat
     assert figure.marks is not None
     assert np.allclose(np.stack([figure.marks.x, figure.marks.y], axis=1), data.train.inputs)
     assert np.array_equal(figure.marks.values, data.train.targets)
-    assert sheet_of([figure]).count("<circle") == len(data.train)
+    assert svg_of(figure).count("<circle") == len(data.train)
 
 
 def test_a_net_of_one_unit_has_a_boundary_at_its_threshold(tmp_path: Path) -> None:

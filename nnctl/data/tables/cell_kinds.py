@@ -162,7 +162,7 @@ def all_numbers(values: Iterable[Any]) -> bool:
     return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
 
 
-def of_type(part: Part, type_: pa.DataType, decimal: str = ".") -> pa.Array | pa.ChunkedArray | None:
+def of_type(part: Part, type_: pa.DataType, decimal: str) -> pa.Array | pa.ChunkedArray | None:
     """The cells of a part as a type that is wanted; None where one of them does not fit it."""
     wanted = kind_of(type_)
     if wanted == "text":
@@ -175,7 +175,7 @@ def of_type(part: Part, type_: pa.DataType, decimal: str = ".") -> pa.Array | pa
     return _as(part, wanted)
 
 
-def misfit(part: Part, type_: pa.DataType, decimal: str = ".") -> tuple[int, str, str]:
+def misfit(part: Part, type_: pa.DataType, decimal: str) -> tuple[int, str, str]:
     """(the index of the first cell that does not fit a type, what it holds, what is expected)."""
     wanted = kind_of(type_)
     for index, value in enumerate(part.values.to_pylist()):

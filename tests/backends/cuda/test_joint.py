@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from backends.cuda.emulator import AT_ONCE, EmulatedDevice, compiler
 from backends.cuda.persistent_ways import persistent_way
 from backends.cuda.stream_double import Stream
 from backends.spec_steps import FOLDER, SpecSteps, spec_steps, steps_of
+from backends.trials import Trial, given, together
 from nnctl.backends.cuda.backend import CudaBackend
 from nnctl.backends.cuda.codegen.functions import function
 from nnctl.backends.cuda.emission import calls_of
@@ -27,7 +27,6 @@ from nnctl.backends.cuda.persistent.text import TABLE, table_of
 from nnctl.backends.cuda.shared import Shared
 from nnctl.components.signature import DataSignature
 from nnctl.errors import DeviceLost
-from nnctl.graph import interface
 from nnctl.spec.load import load_text
 
 pytestmark = [
@@ -48,68 +47,29 @@ def way_of(name: str, grid: Grid) -> tuple[PersistentWay, SpecSteps]:
     return persistent_way(plan, calls, grid), spec
 
 
-@dataclass
-class Trial:
-    """A trial under way, and what it has given so far."""
+class TrialOnDevice(Trial):
+    """A trial in a stream of its own."""
 
-    device: Stream
-    storage: dict[str, Any]
-    steps: PersistentSteps
-    feeds: dict[str, Any]
-    chunks: list[int]
-    done: int
-    found: list[Any]
-
-    def start(self) -> Any:
-        count = self.chunks.pop(0)
-        pending = self.steps.start({k: v[self.done : self.done + count] for k, v in self.feeds.items()}, count)
-        self.done += count
-        return pending
+    def __init__(self, number: int, way: PersistentWay, spec: SpecSteps, device: Stream) -> None:
+        host, feeds = given(number, spec, diverges=number == DIVERGES)
+        self.device = device
+        storage = {key: device.upload(array) for key, array in host.items()}
+        super().__init__(way.steps(storage, device), storage, feeds, CHUNKS[number])
 
     def land(self, pending: Any) -> None:
         result = pending.result()
+        super().land(pending)
         assert pending.result() is result
-        self.found.append((result.completed, {name: array.tobytes() for name, array in result.outputs.items()}))
-        if sum(completed for completed, _ in self.found) < self.done:
-            self.chunks.clear()
 
-    def bits(self) -> Any:
-        return self.found, {name: self.device.download(array).tobytes() for name, array in self.storage.items()}
+    def stored(self) -> dict[str, Any]:
+        return {name: self.device.download(array) for name, array in self.storage.items()}
 
 
-def trials_of(numbers: Sequence[int], way: PersistentWay, spec: SpecSteps, shared: Shared, order: int) -> list[Trial]:
-    """Trials of different rates, seeds and first weights, each in a stream of its own."""
-    found = []
-    for number in numbers:
-        rng = np.random.default_rng(number)
-        stored = {
-            key: array + rng.normal(0.0, 0.1, array.shape).astype(np.float32)
-            if key in spec.network.structure.parameters
-            else array
-            for key, array in spec.storage.items()
-        }
-        if interface.SEED in stored:
-            stored[interface.SEED] = stored[interface.SEED] + number
-        feeds = dict(spec.feeds(12))
-        feeds["learning_rate"] = feeds["learning_rate"] * np.float32(1 + number)
-        if number == DIVERGES:
-            feeds["learning_rate"][1] = np.nan
-        device = Stream(f"{number}", [], shared, order)
-        storage = {key: device.upload(array) for key, array in stored.items()}
-        found.append(Trial(device, storage, way.steps(storage, device), feeds, list(CHUNKS[number]), 0, []))
-    return found
-
-
-def together(trials: Sequence[Trial]) -> list[Any]:
-    """All of them to their ends, as a process drives them: each in turn lands its chunk and begins the next."""
-    under_way: dict[int, Any] = {}
-    while any(trial.chunks for trial in trials) or under_way:
-        for number, trial in enumerate(trials):
-            if number in under_way:
-                trial.land(under_way.pop(number))
-            if trial.chunks:
-                under_way[number] = trial.start()
-    return [trial.bits() for trial in trials]
+def trials_of(
+    numbers: Sequence[int], way: PersistentWay, spec: SpecSteps, shared: Shared, order: int
+) -> list[TrialOnDevice]:
+    """Trials of one process."""
+    return [TrialOnDevice(number, way, spec, Stream(f"{number}", [], shared, order)) for number in numbers]
 
 
 @pytest.mark.parametrize(
@@ -149,14 +109,14 @@ def test_streams_wait_for_one_another_around_a_launch() -> None:
         assert (together(trials) == alone) == waits
 
 
-def started(trials: Sequence[Trial], *counts: int) -> list[Any]:
+def started(trials: Sequence[TrialOnDevice], *counts: int) -> list[Any]:
     """A chunk of each trial, of so many steps."""
     for trial, count in zip(trials, counts, strict=True):
         trial.chunks[:0] = [count]
     return [trial.start() for trial in trials]
 
 
-def launches(trials: Sequence[Trial]) -> list[int]:
+def launches(trials: Sequence[TrialOnDevice]) -> list[int]:
     return sorted(rows for trial in trials for rows in trial.device.launched)
 
 

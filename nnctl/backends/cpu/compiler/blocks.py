@@ -17,7 +17,7 @@ class Module:
         self.metadata: list[str] = []
         self._declared: dict[str, str] = {}
 
-    def declare(self, name: str, result: str, arguments: Sequence[str], attributes: str = "") -> None:
+    def declare(self, name: str, result: str, arguments: Sequence[str], attributes: str) -> None:
         """An external function. Raises TypeError where it was declared with other types."""
         text = f"declare {result} @{name}({', '.join(arguments)}){attributes}"
         if self._declared.setdefault(name, text) != text:

@@ -168,8 +168,8 @@ def product_calls(
     b: Matrix,
     c: Slot,
     sizes: tuple[int, int, int],
-    precision: ProductPrecision = "float32",
-    end: Update | End | None = None,
+    precision: ProductPrecision,
+    end: Update | End | None,
 ) -> list[Call]:
     """The calls of C = op(A)·op(B) with its end. sizes: m, n, k, where op(A) is (m, k), op(B) (k, n)."""
     m, n, k = sizes
@@ -195,7 +195,7 @@ def _tiled(division: Division, size: tuple[int, int], arguments: tuple[Argument,
     return Call(function(tile.file, tile.name), blocks, arguments, tile.shared, instead=instead)
 
 
-def addition(parts: Memory, splits: int, c: Slot, end: Update | End | None = None) -> Call:
+def addition(parts: Memory, splits: int, c: Slot, end: Update | End | None) -> Call:
     """The call of C = the sum of the parts (splits, m, n) of a product, with its end. One part may be C itself."""
     (read, flags), size = _reading(c, end), elements(c)
     by_packs = size % 4 == 0 and (size <= 4 * THREADS or size >= _LARGE)
