@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 
@@ -65,3 +66,12 @@ def nnctl(
     paths = os.pathsep.join(filter(None, (str(checkout), os.environ.get("PYTHONPATH"))))
     line = [sys.executable, "-m", "nnctl", *arguments]
     return run(line, folder, {**environment, "PYTHONPATH": paths}, output)
+
+
+def unused(folder: Path, name: str) -> Path:
+    """A path in a folder that nothing has had before, which begins with a name.
+
+    For what a command is to make while it is timed, each round: a file system without a journal (ext4 of small virtual
+    machines) passes over all that was removed within the last minutes before it makes a file in its place.
+    """
+    return next(path for path in (folder / f"{name}-{n}" for n in count()) if not path.exists())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import Spent, nnctl, run
+from benchmarks.command import Spent, nnctl, run, unused
 from benchmarks.record import cores, keep, machine, versions, words_of
 from benchmarks.tasks import Task, short_tasks, tasks, write_data
 
@@ -87,15 +86,10 @@ def _done(task: Task, name: str, folder: Path, number: int, backend: str) -> tup
         said = json.loads(answer.read_text(encoding="utf-8"))
         return spent, statistics.fmean(said["accuracies"])
     (folder / "spec.yaml").write_text(task.spec(backend), encoding="utf-8")
-    cache, out = folder / name.replace(" ", "-"), folder / "run"
-    shutil.rmtree(out, ignore_errors=True)
-    if name == FIRST:
-        shutil.rmtree(cache, ignore_errors=True)
-    environment = {"NNCTL_CACHE": str(cache)}
+    environment = {"NNCTL_CACHE": str(unused(folder, "cache") if name == FIRST else folder / "cache")}
     if name == OURS and number == 0:
-        nnctl(folder, *task.command("run"), environment=environment)
-        shutil.rmtree(out)
-    spent = nnctl(folder, *task.command("run"), environment=environment, output=answer)
+        nnctl(folder, *task.command(unused(folder, "run").name), environment=environment)
+    spent = nnctl(folder, *task.command(unused(folder, "run").name), environment=environment, output=answer)
     return spent, task.accuracy([json.loads(line) for line in answer.read_text(encoding="utf-8").splitlines()])
 
 

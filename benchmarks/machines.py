@@ -26,6 +26,9 @@ PAGES = {
 }
 """The pages that hold the table, and the workloads that stand there."""
 
+LATEST = {_ROOT / "README.md": 3}
+"""The number of machines on a page, of those measured last; all of them where none is given."""
+
 _GPU_HEAD = "| net, batch on a GPU |"
 _GPU_PAGE = _ROOT / "docs" / "results.md"
 
@@ -35,6 +38,12 @@ Result = dict[str, Any]
 def results(folder: Path = RESULTS) -> list[Result]:
     """The kept results of the suite `cpu`, by the names of their machines."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/cpu.json"))]
+
+
+def latest(kept: Sequence[Result], count: int | None) -> list[Result]:
+    """Results of so many machines, those measured last, or of all, in the order given. Of one day the first count."""
+    chosen = sorted(kept, key=lambda result: str(result["date"]), reverse=True)[:count]
+    return [result for result in kept if result in chosen]
 
 
 def table(kept: Sequence[Result], names: Sequence[str]) -> list[str]:
@@ -89,7 +98,7 @@ def _gpu_cells(row: Result | None) -> str:
 
 def page_with_figures(page: Path) -> str:
     """The text of a page with its tables as what is kept makes them."""
-    text = renewed(page.read_text(encoding="utf-8"), table(results(), PAGES[page]))
+    text = renewed(page.read_text(encoding="utf-8"), table(latest(results(), LATEST.get(page)), PAGES[page]))
     return renewed(text, gpu_table(gpu_results()), _GPU_HEAD) if page == _GPU_PAGE else text
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import Spent, nnctl
+from benchmarks.command import Spent, nnctl, unused
 from benchmarks.record import cores, keep, machine, versions, words_of
 
 _SPEC = """
@@ -36,30 +36,28 @@ def train(folder: Path, trials: int, rounds: int, jobs: int) -> dict[str, Any]:
     """A row: so many trials, trained."""
     spent: list[Spent] = []
     for _ in range(rounds):
-        shutil.rmtree(folder / "run", ignore_errors=True)
-        spent.append(_sweep(folder, trials, jobs))
+        spent.append(_sweep(folder, unused(folder, "run"), trials, jobs))
     return _row(f"{trials:,} trials of XOR, trained", trials, spent)
 
 
 def read(folder: Path, trials: int, rounds: int) -> list[dict[str, Any]]:
     """Rows: so many trials that were trained before, gone on with, and shown."""
-    run = folder / "run"
-    shutil.rmtree(run, ignore_errors=True)
-    _sweep(folder, 1, 1)
+    run = unused(folder, "run")
+    _sweep(folder, run, 1, 1)
     for number in range(1, trials):
         trial = run / f"{number:04d}"
         trial.mkdir()
         for name in _FILES:
             shutil.copy(run / "0000" / name, trial / name)
-    gone_on = [_sweep(folder, trials, 1) for _ in range(rounds)]
-    shown = [nnctl(folder, "sweep", "show", "run") for _ in range(rounds)]
+    gone_on = [_sweep(folder, run, trials, 1) for _ in range(rounds)]
+    shown = [nnctl(folder, "sweep", "show", run.name) for _ in range(rounds)]
     return [_row(f"{trials:,} trials trained before, gone on with", trials, gone_on),
             _row(f"{trials:,} trials trained before, shown", trials, shown)]  # fmt: skip
 
 
-def _sweep(folder: Path, trials: int, jobs: int) -> Spent:
+def _sweep(folder: Path, run: Path, trials: int, jobs: int) -> Spent:
     space = ("--space", "optimizer.learning_rate=0.5:5:log", "--trials", str(trials))
-    return nnctl(folder, "sweep", "spec.yaml", *space, "-j", str(jobs), "--quiet", "--out", "run")
+    return nnctl(folder, "sweep", "spec.yaml", *space, "-j", str(jobs), "--quiet", "--out", run.name)
 
 
 def _row(what: str, trials: int, spent: Sequence[Spent]) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "spec.yaml").write_text(_SPEC, encoding="utf-8")
-        _sweep(folder, 1, 1)  # what is compiled once for the machine
+        _sweep(folder, unused(folder, "run"), 1, 1)  # what is compiled once for the machine
         rows = [train(folder, count, options.rounds, jobs) for count in counts]
         rows += read(folder, 3 if options.quick else options.finished, options.rounds)
     lines = [

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import Spent, nnctl
+from benchmarks.command import Spent, nnctl, unused
 from benchmarks.gpu.suite import facts_of_device
 from benchmarks.record import cores, keep, machine, versions, words_of
 from benchmarks.tasks import MNIST, write_data
@@ -59,12 +58,12 @@ class Way:
 
     def sweep(self, folder: Path, trials: int) -> None:
         """Train the trials once more."""
-        shutil.rmtree(folder / "run", ignore_errors=True)
+        out = unused(folder, "run").name
         values = ",".join(f"{0.05 * (1 + number):g}" for number in range(min(trials, _VALUES)))
         line = ("--grid", f"{self.path}={values}", "--seeds", str(-(-trials // _VALUES)))
         if self.path == _STRENGTHS:
             line = (*line, "--set", "regularizer={type: l2, strength: 1.0}")
-        line = (*line, "-j", str(self.jobs), "--set", f"sweep.together={self.together}", "--quiet", "--out", "run")
+        line = (*line, "-j", str(self.jobs), "--set", f"sweep.together={self.together}", "--quiet", "--out", out)
         printed = folder / "rows.jsonl"
         self.spent.append(nnctl(folder, "sweep", "spec.yaml", *line, output=printed))
         self.rows = [json.loads(row)["metrics"] for row in printed.read_text(encoding="utf-8").splitlines()]

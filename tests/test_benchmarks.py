@@ -86,6 +86,13 @@ def test_results_of_two_machines_stand_side_by_side(tmp_path: Path, monkeypatch:
         machines.renewed("x\n", [])
 
 
+def test_a_page_may_hold_the_machines_measured_last() -> None:
+    dates = {"a": "2026-11", "b": "2026-11-27", "c": "2026-11-21"}
+    kept = [{"machine": name, "date": date} for name, date in dates.items()]
+    assert machines.latest(kept, None) == kept
+    assert [result["machine"] for result in machines.latest(kept, 2)] == ["b", "c"]
+
+
 def test_rows_of_gpus_stand_where_one_has_them(tmp_path: Path) -> None:
     assert machines.gpu_table([])[2:] == ["| none is kept yet | – |"]
     row = {

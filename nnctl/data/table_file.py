@@ -49,6 +49,11 @@ class TableFile:
         return frozenset()
 
     @property
+    def left_out(self) -> frozenset[str]:
+        """Names of the columns that are left out."""
+        return frozenset()
+
+    @property
     def layout(self) -> Layout:
         """The layout, as a reader is told it."""
         from nnctl.data.tables.layout import Layout
@@ -63,6 +68,7 @@ class TableFile:
             missing=None if self.missing_values is None else tuple(map(str, self.missing_values)),
             as_text=self.texts,
             notated=self.notated,
+            left_out=self.left_out,
         )
 
     def text_problems(self) -> list[Problem]:

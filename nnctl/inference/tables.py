@@ -25,7 +25,7 @@ from nnctl.data.tables.cells import Table
 from nnctl.data.tables.encoding import encode
 from nnctl.data.tables.fitted import FittedColumns, is_numbered
 from nnctl.data.tables.matching import pieces, renamed
-from nnctl.data.tables.reader import Reader
+from nnctl.data.tables.reader import NoCellsError, Reader
 from nnctl.data.tables.reading import reader_of
 from nnctl.data.words import cut, nearest, some
 from nnctl.errors import DataError, UsageError
@@ -60,10 +60,11 @@ class TableReader:
         before: Part | None = None
         with reading(path) as (file, found):
             name = called or found
-            reader = reader_of(file, self.source.layout)
+            layout = self.source.layout
+            reader = reader_of(file, replace(layout, left_out=layout.left_out.difference(self.keep)))
             self._look(reader.names, name)
             names = self._names(reader, name)
-            for table in pieces(reader, self._types(names), rows):
+            for table in self._pieces(reader, self._types(names), rows):
                 part = self._part(table, names, called or str(path), first)
                 first += len(table)
                 if before is not None:
@@ -71,6 +72,16 @@ class TableReader:
                 before = part
         if before is not None:
             yield replace(before, last=True)
+
+    def _pieces(self, reader: Reader, types: Mapping[str, pa.DataType], rows: int | None) -> Iterator[Table]:
+        try:
+            yield from pieces(reader, types, rows)
+        except NoCellsError as error:
+            for column in self.keep:
+                if column in error.columns:
+                    held = f"a cell is a single value, and it holds {error.columns[column]}"
+                    raise UsageError(f"--keep {cut(column)}: {held} in {reader.place.name}") from error
+            raise
 
     def cells(self, path: Path) -> Table:
         """The columns of a file that the net reads, as the run names them. Raises DataError."""

@@ -38,6 +38,22 @@ _WORDS_OF_TEXT = 4
 _IDENTIFIERS = frozenset(
     ["id", "ids", "key", "uuid", "guid", "nr", "no", "num", "number", "index", "idx", "row", "rowid", "unnamed"]
 )
+OWNERS = frozenset(
+    [
+        "customer",
+        "user",
+        "client",
+        "account",
+        "person",
+        "patient",
+        "subject",
+        "member",
+        "session",
+        "household",
+        "device",
+    ]
+)
+"""Words for whom or what rows belong to: a number that is called so is a name."""
 _AREAS = frozenset(["zip", "zipcode", "postcode", "postal", "plz"])
 _DATE_INPUTS = 5
 """Inputs of a date by its default parts: the time, and month and weekday as points on circles."""
@@ -119,6 +135,11 @@ def count_of(cells: Cells) -> int:
     return len(different(cells)) if cells.is_text else int(pc.count_distinct(cells.values, mode="only_valid").as_py())
 
 
+def are_digits(texts: pa.Array) -> bool:
+    """True where texts are whole numbers: too long ones, else they would not be texts. Those are names."""
+    return bool(pc.all(pc.match_substring_regex(texts, r"^[+-]?[0-9]+$")).as_py())
+
+
 def words_of(name: str) -> list[str]:
     """The words of a column's name, in small letters: of customerId, customer_id and Customer ID the same."""
     return re.findall(r"[a-z]+", re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower())
@@ -146,7 +167,7 @@ def _of_whole_numbers(cells: Cells, count: int) -> Decided:
 def _is_named_identifier(name: str) -> bool:
     # The number of customers is none, and the customer's number is one.
     words = words_of(name)
-    return bool(words) and (words[-1] in _IDENTIFIERS or words[0] == "id")
+    return bool(words) and (words[-1] in _IDENTIFIERS | OWNERS or words[0] == "id")
 
 
 def _numbers_rows(numbers: NDArray[np.float64]) -> bool:
@@ -159,7 +180,7 @@ def _of_texts(cells: Cells) -> Decided:
     if dates.is_iso(texts):
         return _date(cells, None)
     zeros = pc.any(pc.match_substring_regex(texts, r"^[+-]?0[0-9]+$")).as_py()
-    if not zeros:
+    if not zeros and not are_digits(texts):
         many = count > FEW and count > MOSTLY_DIFFERENT * rows
         if readings := numerals.notations(texts) or (numerals.measured(texts) if many else []):
             example = cut(texts[0].as_py())

@@ -14,11 +14,12 @@ from nnctl.data.tables import numerals
 from nnctl.data.tables.cells import Cells, Table
 from nnctl.data.tables.kinds import different, grouped_by_points
 from nnctl.data.tables.layout import MISSING, Layout
+from nnctl.data.tables.reader import NoCellsError
 from nnctl.data.tables.reading import TEXT, open_table
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError
 from nnctl.proposals import nets, targets
-from nnctl.proposals.columns import GROUPED, Decided, count_of, decide, decide_grouped, gaps_in, words_of
+from nnctl.proposals.columns import GROUPED, OWNERS, Decided, count_of, decide, decide_grouped, gaps_in, words_of
 from nnctl.proposals.layouts import layout_of
 from nnctl.proposals.proposal import Called, Proposal
 from nnctl.proposals.series import of_series, time_of
@@ -26,22 +27,7 @@ from nnctl.spec.noted import Noted
 
 _MOST_LISTED = 60
 """Columns of which each is listed; of more, numbers of which nothing is to be said are not."""
-_OWNERS = frozenset(
-    [
-        "customer",
-        "user",
-        "client",
-        "account",
-        "person",
-        "patient",
-        "subject",
-        "member",
-        "session",
-        "household",
-        "device",
-    ]
-)
-_OWNING = _OWNERS | {"id", "key", "number", "nr", "no"}
+_OWNING = OWNERS | {"id", "key", "number", "nr", "no"}
 _LEAST_OWNERS = 20
 _TOTALS = frozenset(["total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "somme"])
 _MOST_SAID = 20
@@ -59,7 +45,7 @@ def of_table(path: Path, called: Called, target: str | None, sheet: str | None) 
     layout, fields = layout_of(path) if path.name.lower().endswith(TEXT) else (Layout(sheet=sheet), {})
     if sheet is not None:
         fields["sheet"] = sheet
-    table = open_table(path, layout, None)
+    table, layout, odd = _opened(path, layout)
     if marks := _marks_of(table):
         layout = replace(layout, missing=(*MISSING, *marks))
         fields["missing_values"] = Noted(list(layout.missing or ()), f"{some(marks)} among numbers: nothing, it seems")
@@ -77,6 +63,7 @@ def of_table(path: Path, called: Called, target: str | None, sheet: str | None) 
     except DataError as error:
         raise DataError("\n  ".join([error.message, *doubts])) from error
     columns = {other: _decided(table, other, name) for other in table.columns if other != name}
+    columns |= {other: Decided("ignore", f"a cell is a single value, and it holds {odd[other]}") for other in odd}
     if (comma := _with_decimal_comma(columns, about, name)) is not None:
         grouped = _grouped_by_points(path, layout, table)
         columns |= {
@@ -106,6 +93,17 @@ def of_table(path: Path, called: Called, target: str | None, sheet: str | None) 
     return Proposal(
         nets.whole(data, layers, about.answer, schedule), _heading(table, columns, name), [*doubts, *about.advice]
     )
+
+
+def _opened(path: Path, layout: Layout) -> tuple[Table, Layout, dict[str, str]]:
+    """(the table, its layout, what columns hold that are left out since it is no cell, by name). Raises DataError."""
+    odd: dict[str, str] = {}
+    while True:
+        try:
+            return open_table(path, layout, None), layout, odd
+        except NoCellsError as error:
+            odd |= error.columns
+            layout = replace(layout, left_out=frozenset(odd))
 
 
 def _decided(table: Table, name: str, target: str) -> Decided:
@@ -148,7 +146,7 @@ def _owner_of(table: Table, target: str) -> str | None:
     """The column that says whose a row is, where somebody has several; None where there is none."""
     for name in table.columns:
         words = words_of(name)
-        if name == target or not words or not _OWNERS.intersection(words) or words[-1] not in _OWNING:
+        if name == target or not words or not OWNERS.intersection(words) or words[-1] not in _OWNING:
             continue
         cells = table.cells(name)
         if not gaps_in(cells) and _LEAST_OWNERS <= count_of(cells) <= 0.8 * len(table):

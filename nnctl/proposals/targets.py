@@ -21,6 +21,7 @@ from nnctl.proposals.columns import (
     FEW,
     GROUPED,
     MOSTLY_DIFFERENT,
+    are_digits,
     count_of,
     decide_grouped,
     gaps_in,
@@ -95,7 +96,7 @@ def describe(cells: Cells) -> Target:
             f"{cells.place.name}: every target is {only!r}: there is nothing to tell apart\n"
             "  give it rows of another one, or choose another column by --target"
         )
-    if cells.is_text and (readings := numerals.notations(different(cells))):
+    if readings := _readings_of(cells):
         example = repr(cut(different(cells)[0].as_py()))
         others = " or ".join(f"{{{reading.fields}}}" for reading in readings[1:])
         doubt = f"the target {name!r}: {example} is read by {{{readings[0].fields}}}; or is it {others}?"
@@ -142,8 +143,15 @@ def _numbers_of(cells: Cells) -> NDArray[np.float64] | None:
     """The numbers of cells, written in whatever way; None where they are none."""
     if cells.is_number:
         return cells.numbers()
-    readings = numerals.notations(different(cells)) if cells.is_text else []
+    readings = _readings_of(cells)
     return readings[0].numbers(cells) if readings else None
+
+
+def _readings_of(cells: Cells) -> list[numerals.Notation]:
+    """Ways to read texts as numbers; none of what is digits and was yet kept as texts, such as 007."""
+    if not cells.is_text or not len(texts := different(cells)) or are_digits(texts):
+        return []
+    return numerals.notations(texts)
 
 
 def _amounts(column: Mapping[str, object], why: str, gaps: int, advice: Sequence[str] = ()) -> Target:

@@ -126,8 +126,8 @@ def _each_class(names: Sequence[str], found: ClassesExamined) -> Iterator[Part]:
         if each.examples or each.answers
     ]
     heads = ("class", "labels", "answers", "precision", "recall", "F1")
-    told = [[value for value in column if value is not None] for column in list(zip(*rows))[3:]]
-    means = tuple(sum(values) / len(values) if values else None for values in told)
+    # A share of nothing counts 0, as in the metrics' macro averages: a class that is never answered is no good answer.
+    means = tuple(sum(value or 0.0 for value in column) / len(rows) for column in list(zip(*rows))[3:])
     caption = "Precision, recall and F1 of each class"
     if len(rows) > _MATRIX:
         rows.sort(key=lambda row: (row[5] is not None, row[5] or 0.0))

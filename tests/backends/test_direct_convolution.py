@@ -33,6 +33,7 @@ SIGNATURES = {
     "convolve": (positions_ir.SYMBOL, "piiiipiipiiiiiiiiiiiip"),
     "convolve_kernel": (kernel_ir.SYMBOL, "iiiiiiipiiipiiiiiiipi"),
     "pack": (PACK_SYMBOL, "iiipip"),
+    "pack_filters": (module.PACK_SYMBOL, "iiipipi"),
     "packed_product": (PACKED_SYMBOL, "iiipipfpi"),
 }
 """Symbols and arguments of the functions that the drivers call: p for a pointer, i, f for numbers."""
@@ -83,7 +84,8 @@ class Case:
         )
         self.geometry = geometry_of(self.kernel, self.window, self.lengths)
         self.spacing = (*two(self.window["dilation"], 1), groups)
-        self.largest = (*gemm_ir.TILE[bits], bits // 32)
+        self.largest = (*module.TILE[bits], bits // 32)
+        self.wide = gemm_ir.TILE[bits][1] * bits // 32
         self.blocks = (2, 2)
         self.made = drivers(bits)
 
@@ -106,7 +108,7 @@ class Case:
         result, place = _surrounded(self.x.shape)
         inner = self.w.shape[-1] // self.window["groups"]
         self.made.convolution_transpose(_images(self.y), self.w.reshape(-1), _images(result), self.geometry,
-                                        self.spacing, self.largest, self._scratch(inner))  # fmt: skip
+                                        self.spacing, self.largest, self.wide, self._scratch(inner))  # fmt: skip
         return _untouched(result, place)
 
     def of_kernel(self, threads: int) -> Any:
@@ -122,9 +124,9 @@ class Case:
 
     def _scratch(self, inner: int) -> Any:
         kh, kw = two(self.kernel, 1)
-        _, vectors, lanes = self.largest
+        *_, vectors, lanes = self.largest
         width = vectors * lanes
-        row = -(-kw * self.w.shape[-2] // width) * width
+        row = -(-kw * self.w.shape[-2] // self.wide) * self.wide
         needed = max(kw * inner + kh * kw * inner * width, kh * row * self.w.shape[-1])
         scratch = np.full(needed + GUARD, np.nan, np.float32)
         # Behind it lies what no driver may reach.

@@ -163,6 +163,16 @@ def test_columns_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
     assert first["customer"] == "017"
 
 
+def test_what_is_no_cell_is_not_kept_in_silence() -> None:
+    lists = [json.dumps({"tags": ["a"], "age": int(row[1]), "churned": row[4]}) for row in ROWS[1:]]
+    Path("t.jsonl").write_text("\n".join(lists))
+    train(TABLE.replace("t.csv", "t.jsonl").replace("customer:", "tags:"), "out")
+    run = open_run(Path("out"))
+    assert len(list(predict(run, [Path("t.jsonl")]))) == len(lists)
+    with pytest.raises(UsageError, match="--keep tags: a cell is a single value, and it holds a list in t"):
+        list(predict(run, [Path("t.jsonl")], keep=["tags"]))
+
+
 @pytest.mark.parametrize("kind", ["csv", "table"])
 def test_values_have_the_targets_names_and_units(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = VALUES.replace("TYPE", kind)

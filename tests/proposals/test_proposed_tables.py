@@ -496,3 +496,28 @@ def test_a_point_between_groups_beside_a_decimal_comma(init, trains, tmp_path):
     trains(amounts)
     table(tmp_path / "t.csv", {**given, "price": rng.normal(size=ROWS).round(2)}, delimiter=";")
     assert init("t.csv", "--target", "y").columns["pieces"] == "number"
+
+
+def test_columns_that_hold_no_cells_are_left_out(init, trains, tmp_path):
+    columns = {name: values for name, values in office().items() if name in ("age", "income", "churned")}
+    columns = {name: pa.array(list(map(str, values))) for name, values in columns.items()}
+    columns["tags"] = pa.array([["a", "b"]] * ROWS)
+    columns["length"] = pa.array(range(ROWS), pa.duration("s"))
+    parquet.write_table(pa.table(columns), tmp_path / "churn.parquet")
+    proposed = init("churn.parquet", "--target", "churned")
+    assert proposed.columns["tags"] == proposed.columns["length"] == "ignore"
+    assert proposed.why("length") == "a cell is a single value, and it holds duration[s]"
+    assert "column 'tags' is left out: a cell is a single value, and it holds list<" in proposed.err
+    trains(proposed)
+
+
+def test_digits_that_are_no_numbers_are_names(init, trains, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=ROWS)
+    cards = [f"{30 + i}{rng.integers(10**17, 10**18)}" for i in range(ROWS)]
+    code = np.where(x < -0.5, "01", np.where(x < 0.5, "02", "10"))
+    table(tmp_path / "t.csv", {"x": x.round(3), "card": cards, "Account": rng.permutation(ROWS) + 10**9, "code": code})
+    proposed = init("t.csv", "--target", "code")
+    assert proposed.columns == {"x": "number", "card": "ignore", "Account": "ignore"}
+    assert proposed.data["target_type"] == "labels"
+    trains(proposed)

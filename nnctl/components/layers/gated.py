@@ -36,6 +36,7 @@ class Lstm(TwoBiases):
     Parameters, gates in the order i, f, g, o: `weight` (features, 4·units),
     `recurrent_weight` (units, 4·units), `bias` and perhaps `recurrent_bias` (4·units,); with `peepholes`,
     `peephole_weight` (3·units,) of the gates i, f, o, at first U(±1/√units): i and f see c_{t−1} by it, o sees c_t.
+    The regularizer of the recurrent weights is on these, too.
 
     First values where neither layer nor spec names an initializer: torch and book, all U(±1/√units); keras,
     Glorot's uniform input weights, orthogonal recurrent weights, zero biases.

@@ -17,6 +17,7 @@ from nnctl.components.fields import Convention, Fraction, NonNegativeFloat, Posi
 from nnctl.components.registry import Problem, register
 from nnctl.late import dataclass
 
+_VELOCITY = "v ← μv + ∇C, w ← w − ηv; by Keras and the book v ← μv − η∇C, w ← w + v"
 _EPSILON = "keeps the denominator from 0; by convention if absent"
 
 
@@ -96,7 +97,7 @@ def _momentum(
 class Sgd(FirstOrder):
     """Gradient descent, with momentum where `momentum` is above 0."""
 
-    formula = "w ← w − η·∇C; with momentum v ← μv − η∇C, w ← w + v"
+    formula = f"w ← w − η·∇C; with momentum {_VELOCITY}"
     example = "{type: sgd, learning_rate: 0.1}"
     scheduled = ("learning_rate", "momentum")
 
@@ -130,7 +131,7 @@ class Sgd(FirstOrder):
 class Momentum(FirstOrder):
     """Gradient descent with a velocity (Polyak 1964)."""
 
-    formula = "v ← μv − η∇C, w ← w + v"
+    formula = _VELOCITY
     example = "{type: momentum, learning_rate: 0.05, momentum: 0.9}"
     scheduled = ("learning_rate", "momentum")
 
@@ -147,7 +148,7 @@ class Momentum(FirstOrder):
 class Nesterov(Momentum):
     """Momentum that looks ahead (Nesterov 1983, in the form of Sutskever et al. 2013)."""
 
-    formula = "v ← μv − η∇C, w ← w + μv − η∇C"
+    formula = "v ← μv + ∇C, w ← w − η(∇C + μv); by Keras and the book v ← μv − η∇C, w ← w + μv − η∇C"
     example = "{type: nesterov, learning_rate: 0.05, momentum: 0.9}"
 
     def rule(self, xp: Namespace, g: Array, t: Array, scheduled: dict[str, Array], *state: Array) -> tuple[Array, ...]:
@@ -158,7 +159,7 @@ class Nesterov(Momentum):
 class Adagrad(FirstOrder):
     """Steps shrink by the root of all squared gradients so far (Duchi, Hazan & Singer 2011)."""
 
-    formula = "s ← s + g², w ← w − η·g/(√s + ε)"
+    formula = "s ← s + g², w ← w − η·g/(√s + ε); by Keras √(s + ε) in place of √s + ε"
     example = "{type: adagrad, learning_rate: 0.01}"
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "initial_accumulator": {"torch": 0.0, "keras": 0.1},
@@ -185,7 +186,7 @@ class Adagrad(FirstOrder):
 class RmsProp(FirstOrder):
     """Steps shrink by a running root mean square of the gradient (Tieleman & Hinton 2012)."""
 
-    formula = "s ← ρs + (1−ρ)g², w ← w − η·g/(√s + ε)"
+    formula = "s ← ρs + (1−ρ)g², w ← w − η·g/(√s + ε); by Keras √(s + ε) in place of √s + ε"
     example = "{type: rmsprop, learning_rate: 0.001, rho: 0.9}"
     scheduled = ("learning_rate", "momentum")
     by_convention: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -228,7 +229,10 @@ class RmsProp(FirstOrder):
 
 @register("optimizer", "adam")
 class Adam(FirstOrder):
-    """Running mean over running root mean square, both unbiased (Kingma & Ba 2015)."""
+    """Running mean over running root mean square, both unbiased (Kingma & Ba 2015).
+
+    By Keras's convention ε stands beside the biased root: w ← w − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·m/(√v + ε).
+    """
 
     formula = "m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², w ← w − η·m̂/(√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)"
     example = "{type: adam, learning_rate: 0.001}"
@@ -252,7 +256,7 @@ class Adam(FirstOrder):
         first = -xp.expm1(t * xp.log(beta1)) if self.beta1 else 1.0
         second = _one_minus_power(xp, self.beta2, t)
         if self.settled("convention") == "keras":
-            # ε stands beside the biased √v: the ε̂ of the paper's section 2.
+            # The ε̂ of the paper's section 2.
             return rate * xp.sqrt(second) / first * m / (xp.sqrt(v) + epsilon), m, v
         return rate * (m / first) / (xp.sqrt(v / second) + epsilon), m, v
 

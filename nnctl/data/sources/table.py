@@ -150,6 +150,11 @@ class TableSource(TableFile, IgnoringSource):
         """See `TableFile`."""
         return frozenset(name for name in self.texts if self.columns[name].notated)
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """See `TableFile`."""
+        return frozenset(name for name, column in self.columns.items() if not column.used)
+
     def where(self, folder: Path) -> str:
         """The file of the training rows."""
         from nnctl.data.paths import resolve

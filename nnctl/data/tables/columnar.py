@@ -18,8 +18,8 @@ from nnctl.data.tables.cells import Table
 from nnctl.data.tables.heading import is_number, require_distinct
 from nnctl.data.tables.layout import Layout
 from nnctl.data.tables.places import RowPlace
-from nnctl.data.tables.reader import Batch, Reader
-from nnctl.data.words import cut
+from nnctl.data.tables.reader import Batch, NoCellsError, Reader
+from nnctl.data.words import cut, some
 from nnctl.errors import DataError
 
 _BATCH_ROWS = 1 << 15
@@ -33,7 +33,8 @@ class ColumnarReader(Reader):
     """A reader of a file of typed columns: what its types say is taken, and null is missing.
 
     Decimal numbers become doubles, or whole numbers where they have no decimals; those that do not fit 64 bits become
-    texts. Times of the day become texts. A column of lists, maps or bytes is refused by its name.
+    texts. Times of the day become texts. A column of lists, maps, spans of time or bytes is refused by its name, unless
+    it is left out: then it is not read, and its cells are missing.
     """
 
     decimal = "."
@@ -47,8 +48,9 @@ class ColumnarReader(Reader):
         with self._reading():
             self._schema = parquet.read_schema(path) if self._is_parquet else self._table_schema()
         require_distinct(str(path), self._schema.names)
-        for field in self._schema:
-            self._require_plain(field)
+        types = zip(self.names, self._schema.types, strict=True)
+        self._odd = {name: str(type_) for name, type_ in types if not _is_plain(type_)}
+        self._left_out = layout.left_out
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,38 +59,44 @@ class ColumnarReader(Reader):
 
     def types(self) -> dict[str, pa.DataType]:
         """See `Reader`. The schema has them, but where numbers may not fit 64 bits."""
+        self._require_plain(self.names)
         fields = zip(self.names, self._schema.types, strict=True)
         if any(pa.types.is_decimal(type_) or pa.types.is_uint64(type_) for _, type_ in fields):
             return super().types()
-        empty = {n: self._cells(n, pa.array([], t)) for n, t in zip(self.names, self._schema.types, strict=True)}
-        return {name: TYPES[part.kind] for name, part in empty.items()}
+        types = dict(zip(self.names, self._schema.types, strict=True))
+        plain = {name: self._cells(name, pa.array([], types[name])).kind for name in self._plain_ones(self.names)}
+        return {name: TYPES[plain.get(name, "nothing")] for name in self.names}
 
     def table(self) -> Table:
         """The table, whole. Raises DataError."""
+        self._require_plain(self.names)
+        plain = self._plain_ones(self.names)
         with self._reading():
             if self._is_parquet:
                 # Without the machinery for data sets of many files, which takes long to import.
                 with parquet.ParquetFile(self._path) as file:
-                    table = file.read()
+                    table = file.read(self._chosen(plain))
             elif self._is_stream():
                 with open_file(self._path) as file:
                     table = ipc.open_stream(file).read_all()
             else:
-                table = feather.read_table(self._path)
+                table = feather.read_table(self._path, self._chosen(plain))
         if not len(table):
             raise DataError(f"{self._path} holds no rows")
-        columns = {name: table.column(i) for i, name in enumerate(self.names)}
-        return Table({name: self._cells(name, column).values for name, column in columns.items()}, self.place)
+        parts = {name: self._cells(name, table.column(stored)) for name, stored in plain.items()}
+        nothing = pa.chunked_array([pa.nulls(len(table), TYPES["nothing"])])
+        return Table({name: parts[name].values if name in parts else nothing for name in self.names}, self.place)
 
     def batches(
         self, types: Mapping[str, pa.DataType] | None = None, only: Collection[str] | None = None
     ) -> Iterator[Batch]:
         """See `Reader`."""
-        stored = dict(zip(self.names, self._schema.names, strict=True))
         names = [name for name in self.names if only is None or name in only]
+        self._require_plain(names)
+        plain = self._plain_ones(names)
         with self._reading():
-            for batch in self._record_batches():
-                columns = {name: batch.column(batch.schema.get_field_index(stored[name])) for name in names}
+            for batch in self._record_batches(self._chosen(plain)):
+                columns = {name: batch.column(batch.schema.get_field_index(stored)) for name, stored in plain.items()}
                 parts = {name: self._cells(name, column) for name, column in columns.items()}
                 yield Batch(batch.num_rows, parts, batch.nbytes)
 
@@ -104,10 +112,10 @@ class ColumnarReader(Reader):
         with open_file(self._path) as file:
             return (ipc.open_stream(file) if self._is_stream() else ipc.open_file(file)).schema
 
-    def _record_batches(self) -> Iterator[pa.RecordBatch]:
+    def _record_batches(self, chosen: list[str] | None) -> Iterator[pa.RecordBatch]:
         if self._is_parquet:
             with parquet.ParquetFile(self._path, buffer_size=_BUFFER, pre_buffer=False) as file:
-                yield from file.iter_batches(_BATCH_ROWS)
+                yield from file.iter_batches(_BATCH_ROWS, columns=chosen)
         elif self._is_stream():
             with open_file(self._path) as source:
                 yield from ipc.open_stream(source)
@@ -129,17 +137,21 @@ class ColumnarReader(Reader):
             words = str(error).split("\n", 1)[0]
             raise DataError(f"{self._path} is cut short or broken: {words}") from error
 
-    def _require_plain(self, field: pa.Field) -> None:
-        type_ = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        if pa.types.is_time(type_):
-            return
-        try:
-            kind_of(type_)
-        except ValueError as error:
-            raise DataError(
-                f"{self._path}: column {cut(field.name)!r} holds {error}, and a cell is a number, a text, true or "
-                "false, or a date\n  leave it out of the file, or make columns of its parts"
-            ) from error
+    def _plain_ones(self, names: Collection[str]) -> dict[str, str]:
+        """Of some columns those that hold cells: their names in the file, by name."""
+        stored = zip(self.names, self._schema.names, strict=True)
+        return {name: written for name, written in stored if name in names and name not in self._odd}
+
+    def _chosen(self, plain: Mapping[str, str]) -> list[str] | None:
+        """The columns that are read of a file, in which what is no cell may take most of the room; all if None."""
+        return list(plain.values()) if self._odd else None
+
+    def _require_plain(self, names: Collection[str]) -> None:
+        odd = {name: type_ for name, type_ in self._odd.items() if name in names and name not in self._left_out}
+        if odd:
+            held = some([f"{cut(name)!r} holds {type_}" for name, type_ in odd.items()])
+            what = "a cell is a number, a text, true or false, or a date"
+            raise NoCellsError(f"{self._path}: column {held}, and {what}", odd)
 
     def _cells(self, name: str, column: pa.Array | pa.ChunkedArray) -> Part:
         values = _plain(column)
@@ -150,6 +162,15 @@ class ColumnarReader(Reader):
         if name in self._as_text and kind != "text":
             return Part("text", pc.cast(values, pa.string()))
         return Part("digits" if was_number else kind, values)
+
+
+def _is_plain(type_: pa.DataType) -> bool:
+    """True where values of a type are cells."""
+    try:
+        kind_of(type_)
+    except ValueError:
+        return bool(pa.types.is_time(type_.value_type if pa.types.is_dictionary(type_) else type_))
+    return True
 
 
 def without(values: pa.Array | pa.ChunkedArray, marks: Collection[str]) -> pa.Array | pa.ChunkedArray:

@@ -22,7 +22,8 @@ class Layout:
     text. decimal: the decimal point. comment: what a line of comment begins with. missing: cells that stand for
     nothing; None for MISSING in texts and sheets, and null alone in files of typed columns. sheet: of a workbook, by
     name. as_text: names of columns that are read as they are written. notated: those of them whose texts are numbers;
-    what a file has as a number is one already.
+    what a file has as a number is one already. left_out: names of columns that the spec ignores: where they hold what
+    is no cell, as a list, nothing is read of it.
     """
 
     delimiter: str | None = None
@@ -34,6 +35,7 @@ class Layout:
     sheet: str | None = None
     as_text: frozenset[str] = frozenset()
     notated: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
 
     @property
     def marks(self) -> frozenset[str]:

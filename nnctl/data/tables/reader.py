@@ -11,6 +11,7 @@ import pyarrow as pa
 from nnctl.data.limits import require_memory
 from nnctl.data.tables.cell_kinds import TYPES, Kind, Part, assembled, joined, misfit, of_type
 from nnctl.data.tables.cells import Place, Table
+from nnctl.data.words import key, some
 from nnctl.errors import DataError
 from nnctl.late import dataclass
 
@@ -20,6 +21,17 @@ _BATCH = 1 << 23
 
 _CHECKED = 1 << 26
 """Bytes of a file that are read before the memory left is asked for again."""
+
+
+class NoCellsError(DataError):
+    """Columns that hold what is no cell, as lists. columns: what each of them holds, by name."""
+
+    def __init__(self, message: str, columns: Mapping[str, str]) -> None:
+        self.columns = columns
+        lines = some([f"{key(name)}: ignore" for name in columns])
+        super().__init__(
+            f"{message}\n  in data of type table, under columns, say {lines}; or make columns of its parts in the file"
+        )
 
 
 @dataclass(frozen=True)

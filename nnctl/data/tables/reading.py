@@ -34,7 +34,8 @@ def open_table(path: Path, layout: Layout, in_memory: bool | None) -> Table:
     """
     if not belongs_on_disk([path], in_memory):
         return read_table(path, layout)
-    digest = digest_of([path], {**asdict(layout), "as_text": sorted(layout.as_text), "notated": sorted(layout.notated)})
+    names = {field: sorted(getattr(layout, field)) for field in ("as_text", "notated", "left_out")}
+    digest = digest_of([path], {**asdict(layout), **names})
 
     def make(folder: Path) -> None:
         reader = reader_of(path, layout)

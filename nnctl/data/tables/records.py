@@ -12,7 +12,7 @@ import pyarrow as pa
 from nnctl.data.limits import require_columns
 from nnctl.data.tables.cell_kinds import Part, all_numbers, as_written, of_values
 from nnctl.data.tables.layout import Layout
-from nnctl.data.tables.reader import Batch, Reader
+from nnctl.data.tables.reader import Batch, NoCellsError, Reader
 from nnctl.data.tables.text_files import Block, Cut, TextFile
 from nnctl.data.words import cut
 from nnctl.errors import DataError, Diagnostic, Location
@@ -65,7 +65,7 @@ class RecordReader(Reader):
         self._layout = layout
         self.notated = layout.notated
         self._names: dict[str, None] = {}
-        first = next(self.batches(), None)
+        first = next(self.batches(only=()), None)
         if first is None or not first.rows:
             raise DataError(f"{path} is empty")
 
@@ -79,7 +79,7 @@ class RecordReader(Reader):
     ) -> Iterator[Batch]:
         """See `Reader`."""
         for block in self._file.blocks(_Lines()):
-            records = [self._record(line, block, i) for i, line in enumerate(_lines(block)) if line.strip()]
+            records = [self._record(line, block, i, only) for i, line in enumerate(_lines(block)) if line.strip()]
             for record in records:
                 self._names.update(dict.fromkeys(record))
             require_columns(len(self._names), self.place.name)
@@ -98,7 +98,7 @@ class RecordReader(Reader):
             return Part("text", pa.array(written, pa.string()))
         return of_values(values)
 
-    def _record(self, line: bytes, block: Block, index: int) -> dict[str, Any]:
+    def _record(self, line: bytes, block: Block, index: int, only: Collection[str] | None) -> dict[str, Any]:
         text = line.decode()
         try:
             record = json.loads(text, object_pairs_hook=_once)
@@ -110,14 +110,17 @@ class RecordReader(Reader):
             raise self._error(text, block, index, 0, "brackets are in brackets without end") from error
         if not isinstance(record, dict):
             raise self._error(text, block, index, 0, "the line is no object", "expected one object a line, in braces")
+        odd = {}
         for key, value in record.items():
             if isinstance(value, dict | list):
-                what = "an object" if isinstance(value, dict) else "a list"
-                at = max(0, text.find(json.dumps(key, ensure_ascii=False)))
-                hint = "leave it out of the file, or make keys of its parts"
-                raise self._error(
-                    text, block, index, at, f"{cut(key)!r} holds {what}, and a cell is a single value", hint
-                )
+                record[key], name = None, key.strip()
+                if (only is None or name in only) and name not in self._layout.left_out:
+                    odd[key] = "an object" if isinstance(value, dict) else "a list"
+        if odd:
+            key, what = next(iter(odd.items()))
+            at = max(0, text.find(json.dumps(key, ensure_ascii=False)))
+            message = f"{cut(key)!r} holds {what}, and a cell is a single value"
+            raise NoCellsError(self._error(text, block, index, at, message).message, odd)
         return {key.strip(): value for key, value in record.items()}
 
     def _error(self, text: str, block: Block, index: int, position: int, message: str, hint: str = "") -> DataError:

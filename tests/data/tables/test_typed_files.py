@@ -18,7 +18,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from nnctl.data.tables.layout import Layout
-from nnctl.data.tables.reading import read_table
+from nnctl.data.tables.reader import stream
+from nnctl.data.tables.reading import read_table, reader_of
 from nnctl.errors import DataError
 from tests.workbooks import number_cell, text_cell, workbook
 
@@ -114,6 +115,26 @@ def test_broken_files_of_arrow(ending, tmp_path: Path):
     path.unlink()
     path.mkdir()
     assert refusal(path) == f"t.{ending} is a folder, and a file is expected"
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather", "arrow", "jsonl"])
+def test_columns_without_cells_are_passed_over_where_they_are_left_out(ending, tmp_path: Path):
+    path = tmp_path / f"t.{ending}"
+    held = {"list": ("list<", "a list"), "map": ("struct<", "an object")}
+    if ending == "jsonl":
+        path.write_text('{"x": 1, " list": [1], "map": {"a": 1}}\n{"x": 2, "map": null}\n')
+    else:
+        columns_ = {"x": [1, 2], " list": [[1], None], "map": [{"a": 1}, None]}
+        _write(pa.table(columns_), path)
+    for name, words in held.items():
+        assert any(f"{name}' holds {word}" in refusal(path, left_out=frozenset(held) - {name}) for word in words)
+    assert "list: ignore, map: ignore" in refusal(path).replace('" list"', "list")
+    assert columns(path, left_out=frozenset(held)) == {"x": [1, 2], "list": [None, None], "map": [None, None]}
+    reader = reader_of(path, Layout(left_out=frozenset(held)))
+    assert reader.types() == {"x": pa.int64(), "list": pa.float64(), "map": pa.float64()}
+    # What nobody asks for is not looked at.
+    (only,) = stream(reader_of(path, Layout()), {"x": pa.int64()})
+    assert only.columns["x"].to_pylist() == [1, 2]
 
 
 def test_a_cell_of_a_typed_file_has_its_row(tmp_path: Path):

@@ -18,7 +18,7 @@ _TILE = (
 _ARGUMENTS = f"i64 %count, i64 %c, i64 %channels, i64 %skip.across, i64 %b, i64 %kw, i64 %skip.down, {_TILE}"
 
 
-def convolve_kernel(rows: int, vectors: int, lanes: int) -> str:
+def convolve_kernel(sums: int, rows: int, vectors: int, lanes: int) -> str:
     """The function that is called, which adds to w[r, f] the sum over images n, rows i and columns j of
     x[n·x.image + i·x.down + j·x.across + place r]·y[n·y.image + i·y.down + j·y.across + f].
 
@@ -27,7 +27,12 @@ def convolve_kernel(rows: int, vectors: int, lanes: int) -> str:
     and `skip.down` more behind the last column.
     """
     found = tiles(vectors, lanes)
-    names = [f"ptr @{_name_of(r, n, part)}" for n, part in found for r in range(1, rows + 1)]
+    # In the table the highest tile stands in for those that are not there.
+    names = [
+        f"ptr @{_name_of(min(r, rows_of(n, sums, rows, lanes)), n, part)}"
+        for n, part in found
+        for r in range(1, rows + 1)
+    ]
     return f"""
 @kernel.tiles = internal constant [{len(names)} x ptr] [{", ".join(names)}]
 define void @{SYMBOL}({_ARGUMENTS}) nounwind {{
@@ -75,6 +80,11 @@ ready:
   call void %tile(ptr %places, {_TILE})
   ret void
 }}"""
+
+
+def rows_of(total: int, sums: int, rows: int, lanes: int) -> int:
+    """Rows of the highest tile whose vectors have so many lanes together: no more sums than registers."""
+    return min(rows, sums // -(-total // lanes))
 
 
 def tiles(vectors: int, lanes: int) -> list[tuple[int, bool]]:

@@ -15,7 +15,7 @@ from nnctl.backends.cpu.gemm.tile_ir import Last, last_vectors, name_of, tile
 from nnctl.backends.cpu.gemm.widths import declared
 
 SYMBOL = "nnctl_gemm"
-TILE = {512: (8, 3), 256: (6, 2), 128: (4, 3)}
+TILE = {512: (6, 4), 256: (6, 2), 128: (4, 3)}
 """Rows and vectors of a tile by width of the registers: as many sums as leave registers for the operands."""
 WIDE_TILE = {256: (4, 3)}
 """The tile of a last panel of one vector more, where that is packed: a vector by itself has too few sums to be fast."""

@@ -14,6 +14,8 @@ _ARGUMENTS = (
 )
 _LINE = 16
 """Floats of a cache line."""
+_DEEP = 64
+"""Terms from which on C is asked for when its sums begin: by their end it has come from wherever it lies."""
 Stored: TypeAlias = tuple[str, str, int, str | None]
 """Value, place, lanes and mask of a vector that is stored."""
 
@@ -42,18 +44,30 @@ def tile(rows: int, vectors: int, lanes: int, last: Last, *, packs: bool = False
     bases = ["%a"]
     for _ in range(1, rows):
         bases.append(t.let("row", f"getelementptr float, ptr {bases[-1]}, i64 %ras"))
+    t.say(f"%deep = icmp uge i64 %k, {_DEEP}")
+    t.say("br i1 %deep, label %ask, label %begin")
+    t.label("ask")
+    line = "%c"
+    for i in range(rows):
+        if i:
+            line = t.let("c", f"getelementptr float, ptr {line}, i64 %ldc")
+        for first in range(0, vectors * lanes, _LINE):
+            ahead = t.let("ahead", f"getelementptr float, ptr {line}, i64 {first}")
+            t.say(f"call void @llvm.prefetch.p0(ptr {ahead}, i32 1, i32 3, i32 1)")
+    t.say("br label %begin")
+    t.label("begin")
     t.say("br label %loop")
     t.label("loop")
     # Phis come first; what they become is named before it exists.
     sums = [[(t.fresh("sum"), t.fresh("next")) for _ in range(vectors)] for _ in range(rows)]
-    t.say("%at = phi i64 [0, %entry], [%at.next, %loop]")
-    t.say("%ka = phi i64 [0, %entry], [%ka.next, %loop]")
-    t.say("%kb = phi i64 [0, %entry], [%kb.next, %loop]")
+    t.say("%at = phi i64 [0, %begin], [%at.next, %loop]")
+    t.say("%ka = phi i64 [0, %begin], [%ka.next, %loop]")
+    t.say("%kb = phi i64 [0, %begin], [%kb.next, %loop]")
     if packs:
-        t.say("%kp = phi i64 [0, %entry], [%kp.next, %loop]")
+        t.say("%kp = phi i64 [0, %begin], [%kp.next, %loop]")
     for row in sums:
         for n, (now, later) in zip(widths, row):
-            t.say(f"{now} = phi <{n} x float> [zeroinitializer, %entry], [{later}, %loop]")
+            t.say(f"{now} = phi <{n} x float> [zeroinitializer, %begin], [{later}, %loop]")
     parts = []
     from_b = t.let("b", "getelementptr float, ptr %b, i64 %kb")
     to = t.let("to", "getelementptr float, ptr %packed, i64 %kp") if packs else ""

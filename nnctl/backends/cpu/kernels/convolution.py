@@ -1,7 +1,7 @@
 """Convolution, its input gradient and its kernel gradient, by direct kernels, or as `winograd` has it.
 
 Images and geometry as in `windows`. w (kh, kw, channels/groups, filters). spacing: the tuple (dilation
-down, dilation across, groups). largest: the tuple (rows, vectors, lanes) of the largest tile.
+down, dilation across, groups). largest: the tuple (sums, rows, vectors, lanes) of what a tile has at most.
 """
 
 from __future__ import annotations
@@ -9,26 +9,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
+from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1, window4
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.compiler.marks import compiled
-from nnctl.backends.cpu.convolve.module import convolve, convolve_kernel, largest_tile
+from nnctl.backends.cpu.convolve.choice import blocks_of, by_winograd
+from nnctl.backends.cpu.convolve.module import convolve, convolve_kernel, largest_tile, pack_filters
 from nnctl.backends.cpu.gemm.product import packed_size, panel_width
 from nnctl.backends.cpu.kernels.depthwise import depthwise, depthwise_kernel
 from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of, met, two
 from nnctl.backends.cpu.kernels.winograd import (
-    fits,
     winograd,
     winograd_kernel,
     winograd_kernel_scratch,
     winograd_scratch,
 )
 from nnctl.plan.plan import Launch
-
-_POSITIONS = 1024
-"""Positions over which a kernel's gradient is summed in registers, where so many are in whole images or rows of one."""
 
 
 @compiled
@@ -51,7 +48,7 @@ def convolution(x: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: 
     """out ← x * w for each image; w flat."""
     kh, kw, down, across, top, left, _, _ = geometry
     dilation_down, dilation_across, groups = spacing
-    _, most, lanes = largest
+    _, _, most, lanes = largest
     images, height, width, channels = x.shape
     _, rows, columns, filters = out.shape
     read, made = channels // groups, filters // groups
@@ -71,7 +68,8 @@ def convolution(x: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: 
             count = min(made, vectors * (p + 1) // panels * lanes) - start
             first = g * made + start
             # A kernel's taps lie one after another: its rows are those of one matrix.
-            pack(0, count, kh * kw * read, window1(w, first, w.size - first), filters, panel)
+            rest = window1(w, first, w.size - first)
+            pack_filters(0, count, kh * kw * read, rest, filters, panel, most * lanes)
             _filled(panel, kh * kw * read, most * lanes, count, lanes)
             for n in range(images):
                 image, result = n * height * width * channels + g * read, n * rows * columns * filters + first
@@ -125,15 +123,17 @@ def _taps(size: Any, dilation: Any, stride: Any, place: Any) -> Any:
 
 
 @compiled
-def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: Any, scratch: Any) -> None:
-    """out (…, channels): what `convolution` does to y's cotangent; w flat.
+def convolution_transpose(
+    y: Any, w: Any, out: Any, geometry: Any, spacing: Any, largest: Any, wide: Any, scratch: Any
+) -> None:
+    """out (…, channels): what `convolution` does to y's cotangent; w flat. wide: columns of a product's panel.
 
     Pixels of out that lie a stride apart meet the same taps, and of y pixels side by side: a convolution for each of
     the down·across sets of pixels, with those taps of the kernel turned by half a circle.
     """
     kh, kw, down, across, top, left, around, along = geometry
     dilation_down, dilation_across, groups = spacing
-    _, most, lanes = largest
+    _, _, most, lanes = largest
     images, rows, columns, filters = y.shape
     _, height, width, channels = out.shape
     read, made = channels // groups, filters // groups
@@ -142,7 +142,6 @@ def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, spacing: Any,
         return
     plain = top == 0 and left == 0 and around == height and along == width
     if plain and dilation_down == 1 and dilation_across == 1 and groups == 1 and rows >= 4:
-        wide = most * lanes
         _scattered(y, w, out, geometry, scratch, (kw * channels + wide - 1) // wide * wide * filters)
         return
     flat_y, flat_out = y.reshape(y.size), out.reshape(out.size)
@@ -166,9 +165,9 @@ def convolution_transpose(y: Any, w: Any, out: Any, geometry: Any, spacing: Any,
                             tap = (last_down - a * gap_down) * kw + last_across - b * gap_across
                             source = (tap * read + start) * filters + g * made
                             target = (a * taps_across + b) * made * most * lanes
-                            pack(
+                            pack_filters(
                                 1, count, made, window1(w, source, w.size - source), filters,
-                                window1(panel, target, panel.size - target),
+                                window1(panel, target, panel.size - target), most * lanes,
                             )  # fmt: skip
                     _filled(panel, taps_down * taps_across * made, most * lanes, count, lanes)
                     for n in range(images):
@@ -196,7 +195,7 @@ def convolution_kernel(
     """
     _, kw, down, across, top, left, around, along = geometry
     dilation_down, dilation_across, groups = spacing
-    most, vectors_most, lanes = largest
+    sums, rows_most, most, lanes = largest
     _, height, width, channels = x.shape
     images, rows, columns, filters = y.shape
     read, made = channels // groups, filters // groups
@@ -205,7 +204,7 @@ def convolution_kernel(
         return
     flat_x, flat_y = x.reshape(x.size), y.reshape(y.size)
     vectors = (made + lanes - 1) // lanes
-    panels = (vectors + vectors_most - 1) // vectors_most
+    panels = (vectors + most - 1) // most
     _zeros(out, out.size)
     if first == last:
         return
@@ -223,31 +222,50 @@ def convolution_kernel(
                 top_row, end_row = max(top_row, begin), min(end_row, begin + block)
                 if top_row >= end_row or left_column >= end_column:
                     continue
-                tiles = (high - low + most - 1) // most
-                for t in range(tiles):
-                    row = low + (high - low) * t // tiles
-                    count = low + (high - low) * (t + 1) // tiles - row
-                    a, b, c = row // (kw * read), row // read % kw, row % read
-                    down_from = top_row * down - top + a * dilation_down
-                    across_from = left_column * across - left + b * dilation_across
-                    pixel = ((n * height + down_from) * width + across_from) * channels + c
-                    position = ((n * rows + top_row) * columns + left_column) * filters
-                    for g in range(groups):
-                        for p in range(panels):
-                            start = vectors * p // panels * lanes
-                            end = min(made, vectors * (p + 1) // panels * lanes)
-                            image, result = pixel + g * read, position + g * made + start
-                            target = (row - first) * filters + g * made + start
-                            convolve_kernel(
-                                count, c, read, dilation_across * channels - read, b, kw,
-                                (dilation_down * width - kw * dilation_across) * channels,
-                                window1(flat_x, image, flat_x.size - image), height * width * channels,
-                                down * width * channels, across * channels,
-                                window1(flat_y, result, flat_y.size - result), rows * columns * filters,
-                                columns * filters, filters, min(several, images - n), end_row - top_row,
-                                end_column - left_column, end - start,
-                                window1(out, target, out.size - target), filters,
-                            )  # fmt: skip
+                pixel = n * height * width * channels
+                position = ((n * rows + top_row) * columns + left_column) * filters
+                for part in range(groups * panels):
+                    g, p = part // panels, part % panels
+                    start, end = vectors * p // panels, vectors * (p + 1) // panels
+                    tile = min(rows_most, sums // (end - start))
+                    start, end = start * lanes, min(made, end * lanes)
+                    tiles = (high - low + tile - 1) // tile
+                    for t in range(tiles):
+                        row = low + (high - low) * t // tiles
+                        count = low + (high - low) * (t + 1) // tiles - row
+                        a, b, c = row // (kw * read), row // read % kw, row % read
+                        down_from = top_row * down - top + a * dilation_down
+                        across_from = left_column * across - left + b * dilation_across
+                        image = pixel + (down_from * width + across_from) * channels + c + g * read
+                        result, target = position + g * made + start, (row - first) * filters + g * made + start
+                        convolve_kernel(
+                            count, c, read, dilation_across * channels - read, b, kw,
+                            (dilation_down * width - kw * dilation_across) * channels,
+                            window1(flat_x, image, flat_x.size - image), height * width * channels,
+                            down * width * channels, across * channels,
+                            window1(flat_y, result, flat_y.size - result), rows * columns * filters,
+                            columns * filters, filters, min(several, images - n), end_row - top_row,
+                            end_column - left_column, end - start,
+                            window1(out, target, out.size - target), filters,
+                        )  # fmt: skip
+
+
+@compiled
+def kernel_by_example(
+    x: Any, y: Any, out: Any, geometry: Any, spacing: Any, largest: Any, several: Any, block: Any, scratch: Any
+) -> None:
+    """The gradient of each image by itself: as many numbers of out, flat."""
+    images, height, width, channels = x.shape
+    _, rows, columns, filters = y.shape
+    if images == 0:
+        return
+    flat_x, flat_y, size = x.reshape(x.size), y.reshape(y.size), out.size // images
+    for n in range(images):
+        convolution_kernel(
+            window4(flat_x, n * height * width * channels, 1, height, width, channels),
+            window4(flat_y, n * rows * columns * filters, 1, rows, columns, filters),
+            0, size // filters, window1(out, n * size, size), geometry, spacing, largest, several, block, scratch,
+        )  # fmt: skip
 
 
 def _spacing(launch: Launch) -> tuple[int, int, int]:
@@ -263,7 +281,7 @@ def _call(launch: Launch, arguments: str, geometry: tuple[int, ...], last: str) 
 
 def _by_winograd(launch: Launch) -> bool:
     """True for a convolution, or the gradient of its images, that takes fewer multiplications."""
-    return fits(launch.inputs[1].shape, launch.attributes, launch.outputs[0].shape[1:-1])
+    return by_winograd(launch.inputs[1].shape, launch.attributes, launch.outputs[0].shape[1:-1])
 
 
 def _winograd(writer: Writer, launch: Launch, arguments: str, *, back: int) -> str:
@@ -278,7 +296,7 @@ def _scratch(launch: Launch) -> int:
         return winograd_scratch(*w.shape[-2:])
     places, row = math.prod(w.shape[:-2]), w.shape[:-2][-1]
     inner = x.shape[-1] // launch.attributes["groups"]
-    _, vectors, lanes = largest_tile()
+    *_, vectors, lanes = largest_tile()
     floats: int = places * inner * vectors * lanes + row * inner
     return floats
 
@@ -316,15 +334,8 @@ def _convolution_transpose(writer: Writer, launch: Launch) -> None:
         writer.line(_winograd(writer, launch, f"{images}, {writer.view(w, 'full')}, {result}", back=1))
         return
     geometry = geometry_of(w.shape[:-2], launch.attributes, launch.outputs[0].shape[1:-1])
-    writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, "scratch"))
-
-
-def blocks_of(rows: int, columns: int) -> tuple[int, int]:
-    """(images, rows of each) whose positions a kernel's gradient is summed over before the sum is added."""
-    positions = rows * columns
-    if positions > _POSITIONS:
-        return 1, max(1, _POSITIONS // columns)
-    return max(1, _POSITIONS // max(1, positions)), max(1, rows)
+    last = f"{panel_width()}, scratch"
+    writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, last))
 
 
 def _kernel_scratch(launch: Launch) -> int:
@@ -337,7 +348,7 @@ def _kernel_scratch(launch: Launch) -> int:
 
 
 def _kernel_by_winograd(launch: Launch) -> bool:
-    return fits(launch.outputs[0].shape, launch.attributes, launch.inputs[1].shape[1:-1])
+    return by_winograd(launch.outputs[0].shape, launch.attributes, launch.inputs[1].shape[1:-1])
 
 
 @emits("convolution_kernel", calls=(convolution_kernel, winograd_kernel), scratch=_kernel_scratch, strips=True)
@@ -357,3 +368,13 @@ def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     several, block = blocks_of(math.prod(y.shape[1:-2]), y.shape[-2])
     blocks = f"{several}, {block}, scratch"
     writer.line(_call(launch, f"{images}, {gradients}, {first}, {last}, {rows}", geometry, blocks))
+
+
+@emits("kernel_by_example", calls=(kernel_by_example,), scratch=_kernel_scratch, rows=True)
+def _kernel_by_example(writer: Writer, launch: Launch) -> None:
+    x, y = launch.inputs
+    part = part_of(launch)
+    arrays = f"{as_images(writer, x, part)}, {as_images(writer, y, part)}, {writer.view(launch.outputs[0], part)}"
+    geometry = geometry_of(launch.attributes["kernel"], launch.attributes, x.shape[1:-1])
+    several, block = blocks_of(math.prod(y.shape[1:-2]), y.shape[-2])
+    writer.line(_call(launch, arrays, geometry, f"{several}, {block}, scratch"))

@@ -17,6 +17,9 @@ from nnctl.backends.cpu.compiler.marks import apart, compiled, independent
 from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, two
 from nnctl.plan.plan import Launch
 
+_CHANNELS = 8
+"""Channels that are treated together, the last of them, too: by itself each waits where a processor guesses wrong."""
+
 
 @compiled
 def larger(a: Any, b: Any) -> Any:
@@ -96,20 +99,33 @@ def _into_fours(g: Any, x: Any, out: Any) -> None:
     rows, columns, channels = g.shape
     if 2 * rows < out.shape[0] or 2 * columns < out.shape[1]:
         _clear(out)
+    vectors = (channels + _CHANNELS - 1) // _CHANNELS
     for i in range(rows):
         for j in range(columns):
-            for c in independent(channels):
-                first, second = x[2 * i, 2 * j, c], x[2 * i, 2 * j + 1, c]
-                third, fourth = x[2 * i + 1, 2 * j, c], x[2 * i + 1, 2 * j + 1, c]
-                upper = second if second > first else first
-                lower = fourth if fourth > third else third
-                gradient = g[i, j, c]
-                above = F(0.0) if lower > upper else gradient
-                below = gradient if lower > upper else F(0.0)
-                out[2 * i, 2 * j, c] = F(0.0) if second > first else above
-                out[2 * i, 2 * j + 1, c] = above if second > first else F(0.0)
-                out[2 * i + 1, 2 * j, c] = F(0.0) if fourth > third else below
-                out[2 * i + 1, 2 * j + 1, c] = below if fourth > third else F(0.0)
+            if channels < _CHANNELS:
+                _into_four(g, x, out, i, j, 0, channels)
+            else:
+                for v in range(vectors):
+                    # The last ends with the last channel: what is made twice is the same.
+                    _into_four(g, x, out, i, j, min(v * _CHANNELS, channels - _CHANNELS), _CHANNELS)
+
+
+@compiled
+def _into_four(g: Any, x: Any, out: Any, i: Any, j: Any, begin: Any, count: Any) -> None:
+    """Of one window so many channels from `begin` on."""
+    for k in independent(count):
+        c = begin + k
+        first, second = x[2 * i, 2 * j, c], x[2 * i, 2 * j + 1, c]
+        third, fourth = x[2 * i + 1, 2 * j, c], x[2 * i + 1, 2 * j + 1, c]
+        upper = second if second > first else first
+        lower = fourth if fourth > third else third
+        gradient = g[i, j, c]
+        above = F(0.0) if lower > upper else gradient
+        below = gradient if lower > upper else F(0.0)
+        out[2 * i, 2 * j, c] = F(0.0) if second > first else above
+        out[2 * i, 2 * j + 1, c] = above if second > first else F(0.0)
+        out[2 * i + 1, 2 * j, c] = F(0.0) if fourth > third else below
+        out[2 * i + 1, 2 * j + 1, c] = below if fourth > third else F(0.0)
 
 
 @apart
