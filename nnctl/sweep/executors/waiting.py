@@ -44,7 +44,7 @@ class Spent:
 
 
 class Waiting:
-    """What trials have spent, one at a time in each of so many processes."""
+    """The time that trials have spent, one at a time in each of so many processes."""
 
     def __init__(self, processes: int) -> None:
         self._processes = processes

@@ -142,7 +142,7 @@ class TrialClock:
         self._began = None if beside else (time.perf_counter(), durable.disk.waited)
 
     def end(self, *, beside: bool) -> Spent | None:
-        """What the trial has spent that ends now; None of one beside others, and of the first."""
+        """The time of the trial that ends now; None of one beside others, and of the first."""
         first, began, self._first, self._began = self._first, self._began, False, None
         if first or beside or began is None:
             return None
