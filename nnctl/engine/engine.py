@@ -12,6 +12,7 @@ from nnctl.backends.contract import Backend, Executable, Pending
 from nnctl.backends.registry import choose_backend
 from nnctl.components.optimizers.whole_objective import WholeObjectiveOptimizer
 from nnctl.components.signature import DataSignature
+from nnctl.engine.ahead import compile_ahead
 from nnctl.engine.chunks import NO_EXAMPLES, Chunk, PlacedExamples
 from nnctl.engine.evaluate import Passes
 from nnctl.engine.feed import Feed
@@ -83,6 +84,9 @@ class Engine:
         self.network = net.network
         if read_bytes:
             threads = beside_reading(self.network, threads, read_bytes)
+        asked_batch = spec.schedule.batch_size
+        batch = examples if asked_batch == "full" else min(asked_batch, examples)
+        compile_ahead(self.network, batch, examples, backend, threads)
         graphs = [self.network.training_step, self.network.evaluation, self.network.raw_prediction]
         graphs += [self.network.watched] if spec.watched is not None else []
         choice = choose_backend(spec.backend, graphs, name=backend, workers=threads)
@@ -90,8 +94,6 @@ class Engine:
         self.backend_name = choice.backend.name
         self.threads = choice.backend.resources.workers
         self.backend_reason = choice.reason
-        asked_batch = spec.schedule.batch_size
-        batch = examples if asked_batch == "full" else min(asked_batch, examples)
         require_for_training(self.network, batch, examples, self._backend.memory_left)
         first = {name: array.astype(REAL) for name, array in initial_state(self.network, seed, batch).items()}
         words = np.array(interface.seed_words(seed), INDEX)

@@ -44,7 +44,7 @@ class KeptNets:
 
     def of(self, spec: Spec, signature: DataSignature) -> PlannedNet:
         """The net of a spec on data of a signature. Raises ShapeError where layers do not fit."""
-        key = _key(spec, signature)
+        key = key_of(spec, signature)
         net = self._nets.pop(key, None) or PlannedNet(Network(spec, signature))
         self._nets[key] = net
         if len(self._nets) > _MOST:
@@ -52,7 +52,7 @@ class KeptNets:
         return net
 
 
-def _key(spec: Spec, signature: DataSignature) -> str:
+def key_of(spec: Spec, signature: DataSignature) -> str:
     """Text that is equal for specs with equal graphs."""
     parts = {f.name: to_data(getattr(spec, f.name)) for f in fields(spec) if f.name not in IN_NO_GRAPH}
     # Of what is fed at every step, graphs know whether it is 0: without momentum there is no velocity.

@@ -140,3 +140,32 @@ def test_what_is_raised_beside_is_raised_here(kinds, monkeypatch):
     monkeypatch.setattr(compilation, "object_code", endless)
     with pytest.raises(ZeroDivisionError):
         compiled_step(kinds, "a test")
+
+
+def test_what_was_begun_ahead_is_gone_on_with(kinds, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "nnctl.compile")
+    beside = []
+
+    class Counted(Helper):
+        def code(self, text, level):
+            beside.append(text)
+            return super().code(text, level)
+
+    monkeypatch.setattr(compilation, "Helper", Counted)
+    assert compilation.compile_ahead(kinds[:3], "a part")
+    (begun,) = compilation._begun
+    while not beside:
+        pass
+    found = compiled_step(kinds, "a test").kinds
+    assert len(set(found.values())) == len(kinds)
+    assert not any(hand.is_alive() for hand in begun._hands)
+    assert "compiling a part, once for this machine: 3 of 3 kinds" in caplog.text
+    assert "compiling a test, once for this machine: 1 of 4 kinds" in caplog.text
+    assert not compilation.compile_ahead(kinds, "nothing")
+    assert not compilation._begun
+
+
+def test_nothing_is_begun_ahead_on_a_machine_of_one_core(kinds, monkeypatch):
+    monkeypatch.setattr(compilation, "cores", lambda: 1)
+    assert compilation.compile_ahead(kinds, "a part")
+    assert not compilation._begun

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nnctl.backends.blas import limit_blas_threads
 from nnctl.backends.contract import Executable, Finding, Resources
-from nnctl.backends.cpu.codegen.source import missing
+from nnctl.backends.cpu.codegen.source import generate, missing
+from nnctl.backends.cpu.compilation import compile_ahead
 from nnctl.backends.cpu.executable import CompiledStep, Trials, changed_by, run_as
 from nnctl.backends.cpu.listing import listing
 from nnctl.backends.cpu.schedule import CpuPlan, lowered
@@ -74,6 +75,13 @@ class CpuBackend:
     def plan(self, graph: Graph, sizes: Mapping[str, int], precision: Precision = "float32") -> Plan:
         """See `Backend`."""
         return lowered(graph, sizes, precision, owned_from=owned_from(self.threads))
+
+    def compile_ahead(self, graph: Graph, sizes: Mapping[str, int]) -> bool:
+        """See `BackendComponent`."""
+        if self.missing(graph):
+            return False
+        plan = self.plan(graph, sizes)
+        return compile_ahead(generate(plan).kinds, f"launches of the step {plan.name!r} while it is planned")
 
     def load(self, plan: Plan, storage: Mapping[str, Array]) -> Executable:
         """See `Backend`. Raises ValueError for another precision than float32.

@@ -42,6 +42,8 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 _loaded: dict[Kind, int] = {}
 """Addresses of this process's functions."""
+_begun: list[_Compiling] = []
+"""Work that has begun, and that nobody has asked for yet."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,19 @@ def compiled_step(kinds: Sequence[Kind], what: str) -> Functions:
         code = _code_of(new, what)
         _loaded.update(zip(new, addresses(code, [_symbol(kind) for kind in new])))
     return Functions({kind: _loaded[kind] for kind in kinds}, meet, clock, walk)
+
+
+def compile_ahead(kinds: Sequence[Kind], what: str) -> bool:
+    """Begin to compile in another process what is new to this machine: `compiled_step` goes on with it.
+
+    It is left for then where no core is free, or something else was begun. Gives False where nothing is new.
+    """
+    new = [kind for kind in kinds if kind not in _loaded and found_bytes("launch", _parts(kind)) is None]
+    if new and cores() > 1 and not _begun:
+        compiling = _Compiling(new, [], what, len(kinds))
+        compiling.begin()
+        _begun.append(compiling)
+    return bool(new)
 
 
 @cache
@@ -96,6 +111,8 @@ def rows_walker() -> Callable[[int, int], None]:
 
 def _code_of(kinds: Sequence[Kind], what: str) -> list[bytes]:
     """The object code of kinds, compiled now or earlier; what their functions call is loaded."""
+    while _begun:
+        leave(_begun.pop().run)
     found = {kind: found_bytes("launch", _parts(kind)) for kind in kinds}
     missing = [kind for kind, code in found.items() if code is None]
     loaders = _loaders(kinds)
@@ -120,7 +137,8 @@ class _Compiling:
         self._loaders = loaders
         self._what = what
         self._of = f"{len(new)} of {kinds} kind{'' if kinds == 1 else 's'} of launches"
-        self._hands = min(cores(), len(new), 1 + sum(work.values()) // _WORK_A_HELPER) - 1
+        self._worth = min(cores(), len(new), 1 + sum(work.values()) // _WORK_A_HELPER) - 1
+        self._hands: list[threading.Thread] = []
         self._helpers: list[Helper] = []
         self._count = len(new)
         self._made: dict[Kind, bytes] = {}
@@ -128,12 +146,18 @@ class _Compiling:
         self._raised: list[Exception] = []
         self._said = time.monotonic()
 
-    def run(self) -> dict[Kind, bytes]:
-        """Compile them all: here, and in other processes where there are cores and kinds enough."""
+    def begin(self, least: int = 1) -> None:
+        """Have other processes compile from now on, as many as the work is worth, but so many at least."""
         log.info("compiling %s, once for this machine: %s", self._what, self._of)
-        hands = [threading.Thread(target=self._have_helped, daemon=True) for _ in range(self._hands)]
-        for hand in hands:
+        hands = max(least, self._worth)
+        self._hands = [threading.Thread(target=self._have_helped, daemon=True) for _ in range(hands)]
+        for hand in self._hands:
             hand.start()
+
+    def run(self) -> dict[Kind, bytes]:
+        """Compile them all: here, and in other processes, if they have begun or there are cores and kinds enough."""
+        if not self._hands:
+            self.begin(least=0)
         try:
             for load in self._loaders:
                 load()
@@ -142,7 +166,7 @@ class _Compiling:
             self._waiting.clear()
             for helper in self._helpers:
                 helper.spare()
-            for hand in hands:
+            for hand in self._hands:
                 hand.join()
         self._waiting.extend(self._left_undone)
         self._work_through(object_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Self
 
@@ -32,6 +33,11 @@ class Cpu(BackendComponent):
         from nnctl.backends.cpu.backend import CpuBackend
 
         return CpuBackend(self.threads or workers)
+
+    def compile_ahead(self, graph: Any, sizes: Mapping[str, int], workers: int | None = None) -> bool:
+        """See `BackendComponent`."""
+        begun: bool = self.open(workers).compile_ahead(graph, sizes)
+        return begun
 
     def sharing(self, workers: int) -> Self:
         """See `BackendComponent`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from nnctl.components.builder import Builder
 from nnctl.components.fields import NonEmptyStr
@@ -102,6 +102,10 @@ class Layer(Component):
     def copies(self) -> int:
         """Number of times that each of the layers inside it is built."""
         return 1
+
+    def shallower(self, copies: int) -> Self:
+        """The layer with so many copies of the layers inside it at most; itself where it has no more."""
+        return self
 
     @property
     def output_activation(self) -> Activation | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from nnctl.components.registry import Component
@@ -128,6 +128,14 @@ class BackendComponent(Component):
         its own choice if None.
         """
         raise NotImplementedError
+
+    def compile_ahead(self, graph: Any, sizes: Mapping[str, int], workers: int | None = None) -> bool:
+        """Begin to compile, beside this process, what a plan of a graph needs, as another will; see `open`.
+
+        graph: a `nnctl.graph.ir.Graph`. sizes: see `nnctl.backends.contract.Planner`. Gives False where nothing of it
+        is new to this machine.
+        """
+        return False
 
     def planner(self) -> Any:
         """The half of the executor that plans and lists code, a `nnctl.backends.contract.Planner`.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, Self
 
 from annotated_types import MinLen
 
@@ -38,6 +39,9 @@ class Repeat(Layer):
     @property
     def copies(self) -> int:
         return self.times
+
+    def shallower(self, copies: int) -> Self:
+        return self if self.times <= copies else replace(self, times=copies)
 
     def build(self, builder: Builder, *inputs: Any) -> Any:
         x = one(self.type, inputs)
