@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnctl.analysis.examples import random_examples
+from nnctl.analysis.rounding import largest
 from nnctl.backends.contract import Executable
 from nnctl.backends.registry import reference_backend
 from nnctl.components.signature import DataSignature
@@ -132,7 +133,7 @@ class GradientCheck:
         self, name: str, numeric: Any, samples: int | None, limit: float, eps: float, noise: float
     ) -> ParameterCheck:
         gradient = self._analytic(name)
-        floor = _SMALL * _largest(gradient)
+        floor = _SMALL * largest(gradient)
         rows = []
         for index in self._indices(name, samples):
             value, analytic = numeric(name, index), float(gradient[index])
@@ -226,7 +227,7 @@ class GradientCheck:
         """
         rng = np.random.Generator(np.random.Philox(key=[self.seed, 1 << 32]))
         gradients = {name: self._analytic(name) for name in self._trained}
-        rounding = dict.fromkeys(gradients, _MOST * max(map(_largest, gradients.values()), default=0.0))
+        rounding = dict.fromkeys(gradients, _MOST * max(map(largest, gradients.values()), default=0.0))
         shown = dict.fromkeys(gradients, 0.0)
         for _ in range(_CHANGES):
             moved = {
@@ -235,7 +236,7 @@ class GradientCheck:
             }
             otherwise = self._run(full, moved)
             for name, gradient in gradients.items():
-                shown[name] = max(shown[name], _largest(gradient - otherwise.get(name, gradient)))
+                shown[name] = max(shown[name], largest(gradient - otherwise.get(name, gradient)))
         return {name: min(most, _TIMES * shown[name]) for name, most in rounding.items()}
 
     def _run(self, graph: Graph, storage: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -261,11 +262,6 @@ class GradientCheck:
             for n, a in (self.parameters | self.states | self.data).items()
         }
         return {**real, interface.SEED: seed}
-
-
-def _largest(array: NDArray[Any]) -> float:
-    """The largest magnitude, 0 of nothing; NaN where there is one."""
-    return float(np.max(np.abs(array), initial=0.0))
 
 
 def _relative_error(numeric: float, analytic: float, floor: float = 0.0, noise: float = 0.0) -> float:

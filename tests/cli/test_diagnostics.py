@@ -8,14 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from streams import Stream
 
 from nnctl import errors
 from nnctl.cli.diagnostics import colour, render, wants_colour
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def end_with(statement: str) -> subprocess.CompletedProcess[str]:
@@ -95,11 +91,11 @@ sys.exit(nnctl.cli.main(["schema"]))
 def test_colours_only_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert wants_colour(Terminal())
+    assert wants_colour(Stream())
     assert not wants_colour(io.StringIO())
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not wants_colour(Terminal())
-    assert render(errors.DataError("no"), Terminal()) == "nnctl: no"
+    assert not wants_colour(Stream())
+    assert render(errors.DataError("no"), Stream()) == "nnctl: no"
 
 
 def test_colours_change_no_letter() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streams import Stream
 
 from nnctl.cli import main
 from nnctl.components.registry import components, kinds
@@ -56,19 +56,12 @@ def test_a_key_of_specs_is_explained_too(capsys: pytest.CaptureFixture[str]) -> 
     assert [row["holds"] for row in rows(capsys, "optimizer")] == [["optimizer"]]
 
 
-class Terminal(io.StringIO):
-    """A terminal's stdout."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 def test_on_a_terminal_it_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = Terminal()
+    shown = Stream()
     monkeypatch.setattr("sys.stdout", shown)
     monkeypatch.setenv("COLUMNS", "60")
     assert main(["explain", "leaky_relu"]) == 0
-    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.text())
     assert text.startswith("leaky_relu  activation, under layers.N.activation\n")
     assert "slope: a number of at least 0 or null; if absent 0.01 (torch), 0.3 (keras)" in " ".join(text.split())
     assert "example  activation: {type: leaky_relu, slope: 0.1}" in text

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from streams import Stream
 
 from nnctl.cli import main
 from nnctl.cli.app import COMMANDS
@@ -22,23 +23,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.compile]  # every command runs, seve
 EVIL = "\x1b[8m\x1b]0;owned\x07\x9b5m\u202e\x08[red]:smile:\x7f\u2066é数"
 """Conceals, renames the window, blinks, turns the order round, goes back; markup; what may be shown as it is."""
 YAML = json.dumps(EVIL)  # every JSON string is one of YAML
-
-
-class Stream(io.TextIOWrapper):
-    """stdout or stderr of a command: a terminal or a pipe."""
-
-    def __init__(self, terminal: bool, encoding: str = "utf-8") -> None:
-        super().__init__(io.BytesIO(), encoding)
-        self.terminal = terminal
-
-    def isatty(self) -> bool:
-        return self.terminal
-
-    def text(self) -> str:
-        self.flush()
-        buffer = self.buffer
-        assert isinstance(buffer, io.BytesIO)
-        return buffer.getvalue().decode(self.encoding)
 
 
 class Done(NamedTuple):
@@ -52,7 +36,7 @@ def nnctl(monkeypatch: pytest.MonkeyPatch):
     """A command in this process, with its streams, so that no second is lost in starting it."""
 
     def run(*arguments: str, terminal: bool, stdin: str = "", encoding: str = "utf-8") -> Done:
-        out, err = Stream(terminal, encoding), Stream(terminal, encoding)
+        out, err = Stream(encoding, terminal=terminal), Stream(encoding, terminal=terminal)
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", out)
             patch.setattr(sys, "stderr", err)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from streams import Stream
 
 import nnctl
 from nnctl.cli import main
@@ -25,21 +25,6 @@ cost: log_likelihood
 schedule: {epochs: 1}
 backend: numpy
 """
-
-
-class Stream(io.TextIOWrapper):
-    """A terminal of an encoding, as strict as stdout is."""
-
-    def __init__(self, encoding: str) -> None:
-        super().__init__(io.BytesIO(), encoding, errors="strict")
-
-    def isatty(self) -> bool:
-        return True
-
-    def text(self) -> str:
-        self.flush()
-        assert isinstance(self.buffer, io.BytesIO)
-        return self.buffer.getvalue().decode(self.encoding)
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str, encoding: str = "utf-8", **variables: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
+from streams import Stream
 
 from nnctl.figures.blocks import resized
 from nnctl.figures.dots import Dots
@@ -16,21 +15,6 @@ from nnctl.screen.console import Console
 from tests.figures.test_svg import FIGURES
 
 EIGHTS = np.arange(8, dtype=np.float64)
-
-
-class Terminal(io.TextIOWrapper):
-    """A terminal of an encoding, which takes no other character."""
-
-    def __init__(self, encoding: str) -> None:
-        super().__init__(io.BytesIO(), encoding, errors="strict")
-
-    def isatty(self) -> bool:
-        return True
-
-    def text(self) -> str:
-        self.flush()
-        assert isinstance(self.buffer, io.BytesIO)
-        return self.buffer.getvalue().decode(self.encoding)
 
 
 @pytest.mark.parametrize("plain", [False, True])
@@ -145,7 +129,7 @@ def test_a_terminal_gets_the_characters_that_it_has(
     monkeypatch.delenv("NO_COLOR", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    stream = Terminal(encoding)
+    stream = Stream(encoding)
     console = Console(stream, 60)
     assert is_plain(console) is plain
     print_figure(FIGURES["curves"], console)
