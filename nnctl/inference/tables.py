@@ -37,7 +37,7 @@ log = logging.getLogger("nnctl.data")
 
 _OF_SPECS = re.compile(r"\n  [^\n|]*\bsay [^\n]*: [^\n]*$")
 """The end of a message that names a field of specs, as `say delimiter: ';'`."""
-_OF_A_RUN = "that takes a new training; this run reads tables that are written as its own was"
+_OF_A_RUN = "of a run's own table its spec says that: write this one as that was written, or train anew"
 
 
 @dataclass(frozen=True)

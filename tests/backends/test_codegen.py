@@ -35,6 +35,7 @@ from nnctl.backends.cpu.kernels import EMITTERS
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
 from nnctl.backends.cpu.rewriting.gradients import HALF_GRADIENTS
 from nnctl.backends.cpu.rewriting.halves import HALF_PRODUCTS
+from nnctl.backends.cpu.rewriting.kernel_gradients import KERNEL_BY_EXAMPLE
 from nnctl.backends.cpu.rewriting.likelihoods import SOFTMAX_AND_LIKELIHOOD
 from nnctl.backends.cpu.rewriting.pooling_gradients import MAX_POOL_GRADIENT
 from nnctl.graph.builder import GraphBuilder
@@ -160,7 +161,8 @@ def test_an_op_has_an_emitter_or_is_a_view_or_is_missing(name):
 
 def test_every_emitter_is_of_an_op():
     halves = {HALF_PRODUCTS.name, HALF_GRADIENTS.name}
-    rewritten = {ExampleSums.name, MAX_POOL_GRADIENT.name, SOFTMAX_AND_LIKELIHOOD.name, *halves}
+    others = {ExampleSums.name, MAX_POOL_GRADIENT.name, SOFTMAX_AND_LIKELIHOOD.name, KERNEL_BY_EXAMPLE.name}
+    rewritten = {*others, *halves}
     assert EMITTERS.keys() - OPS.keys() == rewritten, "others are of graphs that the backend has rewritten"
     assert set(INLINED) <= EMITTERS.keys()
 

@@ -11,7 +11,7 @@ from graph.interpretation import assert_same, interpret
 from graph.nets import Case, net
 
 from backends.conftest import ExactlyThreads
-from nnctl.backends.cpu.rewriting import rewritten
+from nnctl.backends.cpu.rewriting import kernel_gradients, rewritten
 from nnctl.backends.cpu.rewriting.biased_tables import biased_tables
 from nnctl.backends.cpu.rewriting.example_sums import ExampleSums
 from nnctl.backends.cpu.rewriting.gradients import HALF_GRADIENTS, gradients_in_halves
@@ -354,6 +354,44 @@ def test_the_largest_of_a_window_with_a_nan_is_nan(place, lengths):
     arrays = arrays_of(graph, 2)
     arrays["x0"][1, 2 + place // 2, place % 2, 16] = np.nan
     assert np.argwhere(np.isnan(outputs(graph, arrays, 2, 1)["y"])).tolist() == [[1, 1, 0, 16]]
+
+
+# -- gradients of kernels -------------------------------------------------------------------
+
+
+def kernel_gradient(channels: int, filters: int, padding: int, lengths: tuple[int, int]) -> Graph:
+    """The gradient of a kernel of 3×2 taps for images x0 and a cotangent x1."""
+    window = {"stride": (1, 1), "padding": ((padding, padding),) * 2, "dilation": (1, 1), "groups": 1}
+    positions = (lengths[0] + 2 * padding - 2, lengths[1] + 2 * padding - 1)
+    return graph_of(
+        lambda builder, x, y: {"w": builder.apply("convolution_kernel", x, y, kernel=(3, 2), **window)},
+        (BATCH, *lengths, channels),
+        (BATCH, *positions, filters),
+    )
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("padding", [0, 1])
+def test_a_small_kernels_gradient_is_made_by_example_with_the_same_bits(padding, monkeypatch):
+    graph = kernel_gradient(2, 5, padding, (27, 25))
+    assert [node.op.name for node in rewritten(graph).nodes] == ["kernel_by_example", "sum"]
+    arrays = arrays_of(graph, 5)
+    expected = interpret(graph, arrays, {"batch": 5}).outputs["w"]
+    np.testing.assert_allclose(interpret(rewritten(graph), arrays, {"batch": 5}).outputs["w"], expected, rtol=1e-4)
+    found = {outputs(graph, arrays, 5, threads)["w"].tobytes() for threads in (1, 2, 3)}
+    monkeypatch.setattr(kernel_gradients, "_WORTH", 1000)
+    whole = kernel_gradient(2, 5, padding, (27, 25))
+    assert [node.op.name for node in rewritten(whole).nodes] == ["convolution_kernel"]
+    assert found == {outputs(whole, arrays, 5, 1)["w"].tobytes()}
+
+
+@pytest.mark.parametrize(
+    ("channels", "filters", "lengths"), [(60, 5, (27, 25)), (2, 5, (12, 12)), (2, 5, (40, 40))],
+    ids=["a large kernel", "positions of several examples at a time", "some rows of an example at a time"],
+)  # fmt: skip
+def test_other_gradients_of_kernels_stay_whole(channels, filters, lengths):
+    graph = kernel_gradient(channels, filters, 0, lengths)
+    assert [node.op.name for node in rewritten(graph).nodes] == ["convolution_kernel"]
 
 
 def outputs(graph: Graph, arrays: Mapping[str, Any], batch: int, threads: int) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from backends.test_steps import after, bits_after
 from nnctl.backends.cpu.backend import CpuBackend
 from nnctl.backends.cpu.codegen.entries import Call
 from nnctl.backends.cpu.codegen.source import generate
+from nnctl.backends.cpu.convolve.choice import by_winograd
 from nnctl.backends.cpu.gemm.product import panel_width
-from nnctl.backends.cpu.kernels.winograd import fits, winograd_kernel_scratch, winograd_scratch
+from nnctl.backends.cpu.kernels.winograd import winograd_kernel_scratch, winograd_scratch
 from nnctl.backends.registry import reference_backend
 from nnctl.graph.builder import GraphBuilder
 from nnctl.ops import OPS
@@ -140,7 +141,7 @@ def test_whole_numbers_are_exact():
 def test_the_choice_hangs_on_the_shapes_of_a_layer_alone(changed, expected):
     given = {"w": (3, 3, 32, 32), "stride": (1, 1), "dilation": (1, 1), "groups": 1, "positions": (4, 4)} | changed
     window = {name: given[name] for name in ("stride", "dilation", "groups")}
-    assert fits(given["w"], window, given["positions"]) is expected
+    assert by_winograd(given["w"], window, given["positions"]) is expected
 
 
 def test_both_directions_share_a_function():

@@ -237,7 +237,7 @@ def test_a_field_of_specs_comes_too_late_for_a_run(text: str, message: str) -> N
     Path("n.csv").write_text(text)
     with pytest.raises(DataError) as caught:
         probabilities("out", Path("n.csv"))
-    late = "\n  that takes a new training; this run reads tables that are written as its own was"
+    late = "\n  of a run's own table its spec says that: write this one as that was written, or train anew"
     assert str(caught.value).endswith(message + late)
 
 

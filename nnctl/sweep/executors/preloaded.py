@@ -28,9 +28,12 @@ def _load() -> None:
     try:
         for name in _MODULES:
             import_module(name)
+        from nnctl.backends.blas import limit_blas_threads
         from nnctl.backends.registry import load_ahead
 
         load_ahead()
+        # Each backend asks for it as it is opened: the libraries that it is about are known by then.
+        limit_blas_threads()
     finally:
         gc.freeze()
         gc.enable()

@@ -9,26 +9,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1
+from nnctl.backends.cpu.codegen.intrinsics import pack, packed_product, window1, window4
 from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.codegen.registration import emits
 from nnctl.backends.cpu.codegen.writer import Writer, part_of
 from nnctl.backends.cpu.compiler.marks import compiled
+from nnctl.backends.cpu.convolve.choice import blocks_of, by_winograd
 from nnctl.backends.cpu.convolve.module import convolve, convolve_kernel, largest_tile, pack_filters
 from nnctl.backends.cpu.gemm.product import packed_size, panel_width
 from nnctl.backends.cpu.kernels.depthwise import depthwise, depthwise_kernel
 from nnctl.backends.cpu.kernels.windows import as_images, as_tuple, geometry_of, met, two
 from nnctl.backends.cpu.kernels.winograd import (
-    fits,
     winograd,
     winograd_kernel,
     winograd_kernel_scratch,
     winograd_scratch,
 )
 from nnctl.plan.plan import Launch
-
-_POSITIONS = 1024
-"""Positions over which a kernel's gradient is summed in registers, where so many are in whole images or rows of one."""
 
 
 @compiled
@@ -253,6 +250,24 @@ def convolution_kernel(
                         )  # fmt: skip
 
 
+@compiled
+def kernel_by_example(
+    x: Any, y: Any, out: Any, geometry: Any, spacing: Any, largest: Any, several: Any, block: Any, scratch: Any
+) -> None:
+    """The gradient of each image by itself: as many numbers of out, flat."""
+    images, height, width, channels = x.shape
+    _, rows, columns, filters = y.shape
+    if images == 0:
+        return
+    flat_x, flat_y, size = x.reshape(x.size), y.reshape(y.size), out.size // images
+    for n in range(images):
+        convolution_kernel(
+            window4(flat_x, n * height * width * channels, 1, height, width, channels),
+            window4(flat_y, n * rows * columns * filters, 1, rows, columns, filters),
+            0, size // filters, window1(out, n * size, size), geometry, spacing, largest, several, block, scratch,
+        )  # fmt: skip
+
+
 def _spacing(launch: Launch) -> tuple[int, int, int]:
     """(dilation down, dilation across, groups)."""
     return (*two(launch.attributes["dilation"], 1), launch.attributes["groups"])
@@ -266,7 +281,7 @@ def _call(launch: Launch, arguments: str, geometry: tuple[int, ...], last: str) 
 
 def _by_winograd(launch: Launch) -> bool:
     """True for a convolution, or the gradient of its images, that takes fewer multiplications."""
-    return fits(launch.inputs[1].shape, launch.attributes, launch.outputs[0].shape[1:-1])
+    return by_winograd(launch.inputs[1].shape, launch.attributes, launch.outputs[0].shape[1:-1])
 
 
 def _winograd(writer: Writer, launch: Launch, arguments: str, *, back: int) -> str:
@@ -323,14 +338,6 @@ def _convolution_transpose(writer: Writer, launch: Launch) -> None:
     writer.line(_call(launch, f"{images}, {writer.view(w, 'full')}, {result}", geometry, last))
 
 
-def blocks_of(rows: int, columns: int) -> tuple[int, int]:
-    """(images, rows of each) whose positions a kernel's gradient is summed over before the sum is added."""
-    positions = rows * columns
-    if positions > _POSITIONS:
-        return 1, max(1, _POSITIONS // columns)
-    return max(1, _POSITIONS // max(1, positions)), max(1, rows)
-
-
 def _kernel_scratch(launch: Launch) -> int:
     """Of a row of the gradient, or of what products need."""
     *_, channels, filters = launch.outputs[0].shape
@@ -341,7 +348,7 @@ def _kernel_scratch(launch: Launch) -> int:
 
 
 def _kernel_by_winograd(launch: Launch) -> bool:
-    return fits(launch.outputs[0].shape, launch.attributes, launch.inputs[1].shape[1:-1])
+    return by_winograd(launch.outputs[0].shape, launch.attributes, launch.inputs[1].shape[1:-1])
 
 
 @emits("convolution_kernel", calls=(convolution_kernel, winograd_kernel), scratch=_kernel_scratch, strips=True)
@@ -361,3 +368,13 @@ def _convolution_kernel(writer: Writer, launch: Launch) -> None:
     several, block = blocks_of(math.prod(y.shape[1:-2]), y.shape[-2])
     blocks = f"{several}, {block}, scratch"
     writer.line(_call(launch, f"{images}, {gradients}, {first}, {last}, {rows}", geometry, blocks))
+
+
+@emits("kernel_by_example", calls=(kernel_by_example,), scratch=_kernel_scratch, rows=True)
+def _kernel_by_example(writer: Writer, launch: Launch) -> None:
+    x, y = launch.inputs
+    part = part_of(launch)
+    arrays = f"{as_images(writer, x, part)}, {as_images(writer, y, part)}, {writer.view(launch.outputs[0], part)}"
+    geometry = geometry_of(launch.attributes["kernel"], launch.attributes, x.shape[1:-1])
+    several, block = blocks_of(math.prod(y.shape[1:-2]), y.shape[-2])
+    writer.line(_call(launch, arrays, geometry, f"{several}, {block}, scratch"))

@@ -13,7 +13,6 @@ Images as in `windows`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nnctl.backends.cpu.codegen.intrinsics import gemm, pack, packed_product, window1
@@ -21,9 +20,6 @@ from nnctl.backends.cpu.codegen.mathematics import F
 from nnctl.backends.cpu.compiler.marks import apart, compiled, independent
 from nnctl.backends.cpu.gemm.product import packed_size, product_scratch
 
-_LEAST_CHANNELS = 32
-"""Channels and filters from which on products are worth what lies around them."""
-_LEAST_SIDE = 4
 _BLOCK, _LEAST_TILES = 8192, 64
 """Channels and filters of the tiles that are multiplied together: 16 numbers for each stay in the second cache; and
 tiles that are worth reading what they are multiplied with."""
@@ -33,14 +29,6 @@ the first cache."""
 _TILES = 8
 """Tiles of which there is a multiple: the rows of a product's largest tile. Threads have multiples of so many channels
 of a kernel's gradient, too."""
-
-
-def fits(w_shape: Sequence[int], attributes: Mapping[str, Any], positions: Sequence[int]) -> bool:
-    """True for a convolution that is made in this way. positions: its lengths along the images' axes."""
-    *size, channels, filters = w_shape
-    plain = all(n == 1 for n in (*attributes["stride"], *attributes["dilation"], attributes["groups"]))
-    large = min(channels, filters) >= _LEAST_CHANNELS and min(positions) >= _LEAST_SIDE
-    return tuple(size) == (3, 3) and plain and large
 
 
 @compiled

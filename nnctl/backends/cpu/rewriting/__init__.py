@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nnctl.backends.cpu.rewriting.joining import joined
+from nnctl.backends.cpu.rewriting.kernel_gradients import kernels_by_example
 from nnctl.backends.cpu.rewriting.likelihoods import scored_once
 from nnctl.backends.cpu.rewriting.pooling_gradients import places_found_again
 from nnctl.backends.cpu.rewriting.recomputation import recomputed
@@ -17,4 +18,5 @@ def rewritten(graph: Graph) -> Graph:
 
 
 def _rewritten(graph: Graph) -> Graph:
-    return joined(drop_dead(recomputed(summed_by_example(places_found_again(scored_once(graph))))))
+    fewer_ways = kernels_by_example(places_found_again(scored_once(graph)))
+    return joined(drop_dead(recomputed(summed_by_example(fewer_ways))))
