@@ -64,7 +64,7 @@ def feature_orders(calls: Iterable[LayerCall], library: str) -> dict[str, Order]
 
 
 class _Known:
-    """What has been found of values: which are maps, and in which order rows lie that are in another one there."""
+    """Values as far as they were followed: which are maps, and the order of rows that lie in another one there."""
 
     def __init__(self, library: str) -> None:
         self.library = library
