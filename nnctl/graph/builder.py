@@ -17,7 +17,7 @@ from nnctl.graph import interface
 from nnctl.graph.arrays import LayerState, Parameter
 from nnctl.graph.differentiate import differentiate
 from nnctl.graph.formulas import formula_of, op_of
-from nnctl.graph.ir import Graph, Node, Role, Value, form_of
+from nnctl.graph.ir import Form, Graph, Node, Role, Value, form_of
 from nnctl.graph.tensor import Tensor
 from nnctl.ops import OPS
 from nnctl.ops.shapes import DType, Shape, TensorType
@@ -197,11 +197,18 @@ class GraphBuilder:
             form = form_of(op, tuple([v.type for v in given]), attributes or _NONE)
         except ValueError as error:
             raise ShapeError(str(error)) from error
-        layer = self.layer
+        return tuple([Tensor(self, v) for v in self.again(form, given, name)])
+
+    def again(self, form: Form, inputs: Sequence[Value], name: str | None = None) -> tuple[Value, ...]:
+        """Append a node of a form, to which these inputs are known to fit; what it makes.
+
+        name: of its outputs; by the layer and the op if None.
+        """
+        layer, op = self.layer, form.op
         base = name if name is not None else (f"{layer}.{op.name}" if layer else op.name)
         outputs = tuple([Value(self._unique(base), t) for t in form.outputs])
-        self.nodes.append(Node(op, given, outputs, form.attributes, layer, form=form))
-        return tuple([Tensor(self, v) for v in outputs])
+        self.nodes.append(Node(op, tuple(inputs), outputs, form.attributes, layer, form=form))
+        return outputs
 
     def apply(self, op: str, *inputs: Any, **attributes: Any) -> Tensor:
         """One node of a structured op of the table; what changes nothing gives no node."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nnctl.data.formats.image_folders import find_pictures, split_folders
+from nnctl.data.formats.images import each_sound
 from nnctl.data.formats.picture_outlines import Outline, outline_of
 from nnctl.errors import DataError
 from nnctl.proposals import nets
@@ -38,7 +39,7 @@ def of_pictures(folder: Path, called: Called) -> Proposal:
     if len(train) < nets.LEAST_EXAMPLES:
         raise DataError(f"{folder} holds {len(train)} pictures to train on, and {nets.LEAST_EXAMPLES} are few already")
     step = -(-len(files) // _MOST_OPENED)
-    outlines = [outline_of(file) for file in files[::step]]
+    outlines = [outline for _, outline in each_sound(files[::step], outline_of)]
     data: dict[str, object] = {"type": "images", "path": called(folder), **_reading(outlines)}
     if nested:
         data["nested"] = Noted(True, "there are folders within those of classes")
@@ -57,7 +58,8 @@ def of_pictures(folder: Path, called: Called) -> Proposal:
     heading = [f"Proposed for {what}: {_named(found.classes, sizes)}."]
     if own:
         heading.append(f"The folders of {' and '.join(own)} are taken as these splits.")
-    return Proposal(nets.whole(data, layers, answer, schedule), heading, found.left_out.sentences)
+    advice = (*found.left_out.sentences, *nets.too_few(dict(zip(found.classes, sizes, strict=True)), "picture"))
+    return Proposal(nets.whole(data, layers, answer, schedule), heading, advice)
 
 
 def _reading(outlines: Sequence[Outline]) -> dict[str, object]:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from nnctl.data.splits import size_of
+from nnctl.data.words import cut
 from nnctl.proposals.proposal import Answer
 from nnctl.spec.noted import Noted
 
 LEAST_EXAMPLES = 10
 """Fewer examples than these leave nothing to hold out."""
+LEAST_OF_A_CLASS = 3
+"""Examples that a class has at the least, and on the average where whole numbers are taken for classes."""
 _SHARES = ((1_000, 0.2), (10_000, 0.15), (100_000, 0.1))
 _MOST_HELD_OUT = 10_000
 _FEW_EXAMPLES = 1_000
@@ -23,6 +26,15 @@ _STEPS_WITHOUT = 1_000
 """Steps of a training that nothing ends before."""
 _SMALLEST_MAP = 4
 """Pixels of a side at which pooling ends."""
+
+
+def too_few(sizes: Mapping[str, int], example: str) -> list[str]:
+    """Sentences on the first classes that have too few examples, by name. example: what one is called."""
+    return [
+        f"class {cut(name)!r} has {size} {example}{'s' * (size != 1)}: too few to learn it and to measure it"
+        for name, size in sorted(sizes.items())
+        if size < LEAST_OF_A_CLASS
+    ][:3]
 
 
 def share_of(examples: int) -> float | int:

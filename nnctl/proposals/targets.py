@@ -17,6 +17,7 @@ from nnctl.data.tables.kinds import different
 from nnctl.data.words import cut, some
 from nnctl.errors import DataError, UsageError
 from nnctl.late import dataclass
+from nnctl.proposals import nets
 from nnctl.proposals.columns import (
     FEW,
     GROUPED,
@@ -32,8 +33,6 @@ from nnctl.spec.noted import Noted
 
 MOST_CLASSES = 20
 """Different whole numbers up to which they are taken for classes."""
-_LEAST_OF_A_CLASS = 3
-"""Examples that a class has on the average, where whole numbers are taken for classes."""
 _NAMES = frozenset(
     ["target", "label", "class", "y", "species", "outcome", "survived", "churn", "churned", "diagnosis", "response"]
 )
@@ -61,7 +60,7 @@ def are_classes(numbers: NDArray[Any]) -> bool:
         return True
     present = numbers[np.isfinite(numbers)] if numbers.dtype.kind == "f" else numbers
     found = np.unique(present)
-    few = 0 < len(found) <= min(MOST_CLASSES, len(present) / _LEAST_OF_A_CLASS)
+    few = 0 < len(found) <= min(MOST_CLASSES, len(present) / nets.LEAST_OF_A_CLASS)
     return bool(few and np.all(found == np.floor(found)))
 
 
@@ -179,11 +178,7 @@ def _classes(cells: Cells) -> Target:
             "no classes\n  choose another column by --target"
         )
     shown = ", ".join(f"{cut(text)} {sizes[text]:,}" for text in sorted(sizes)[:6]) + (", …" if len(sizes) > 6 else "")
-    advice = [
-        f"class {cut(text)!r} has {count} row{'s' * (count != 1)}: too few to learn it and to measure it"
-        for text, count in sorted(sizes.items())
-        if count < _LEAST_OF_A_CLASS
-    ][:3]
+    advice = nets.too_few(sizes, "row")
     said = Noted({"type": "category", "missing": "drop"}, _dropped(gaps)) if gaps else None
     why = f"{len(sizes):,} classes: {shown}"
     return Target(Answer(list(sizes.values())), {"target_type": Noted("labels", why)}, said, advice)

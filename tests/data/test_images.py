@@ -66,6 +66,28 @@ def test_broken_image(folder):
         load_dataset(Images(path="pets"), folder, 0)
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_broken_images_are_told_together(first, in_memory, folder):
+    whole = (folder / "pets/cat/1.png").read_bytes()
+    broken = [*(["cat/0.png"] if first else []), "cat/3.png", "dog/2.png", "dog/3.png"]
+    for path in broken:
+        (folder / "pets" / path).write_bytes(b"" if "3" in path else whole[: len(whole) // 2])
+    with pytest.raises(DataError) as caught:
+        load_dataset(Images(path="pets", in_memory=in_memory), folder, 0)
+    lines = str(caught.value).replace(f"{folder}/pets/", "").splitlines()
+    assert lines[0].startswith(f"{broken[0]} cannot be read as an image: ")
+    assert lines[1] == f"  {len(broken) - 1} more cannot be read: {', '.join(broken[1:])}"
+    assert lines[2] == "  mend them, or move them away"
+
+
+def test_after_a_hundred_broken_images_no_more_are_looked_for(folder):
+    for i in range(300):
+        (folder / f"pets/cat/b{i:03}.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"b000\.png cannot .*\n  at least 1[0-9]{2} more cannot be read: .*, …\n"):
+        load_dataset(Images(path="pets"), folder, 0)
+
+
 def test_folder_without_classes_or_images(folder):
     with pytest.raises(DataError, match="has no sub-folders"):
         Images(path="pets/cat").signature(folder)

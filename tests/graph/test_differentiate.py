@@ -16,6 +16,7 @@ from nnctl.graph.network import Network
 from nnctl.graph.render import render
 from nnctl.ops.namespaces import numpy_namespace
 from nnctl.ops.shapes import BATCH
+from nnctl.ops.table import StructuredOp
 
 TWO_LAYERS = """
 layers:
@@ -156,6 +157,46 @@ def test_first_and_second_derivatives_of_normalization_by_the_complex_step(layer
     for of, derivative in (("objective", "first"), ("along", "second")):
         slope = float(np.sum(found[derivative] * direction))
         assert slope == pytest.approx(float(numeric[of].imag) / 1e-30, rel=1e-10, abs=1e-10), derivative
+
+
+CONVOLUTION = "{type: conv2d, filters: 2, kernel: 3, padding: same}"
+EQUAL = {
+    "dense": ((4,), "{type: dense, units: 4, activation: tanh}, {type: dropout, rate: 0.5}"),
+    "residual": ((6, 6, 2), f"{{type: residual, layers: [{CONVOLUTION}, batch_norm, {{type: max_pool, size: 1}}]}}"),
+    "recurrent": ((5, 4), "{type: lstm, units: 4, return_sequence: true}, layer_norm, {type: dense, units: 4}"),
+}
+
+
+def of_equal_layers(name: str, times: int) -> Network:
+    shape, inner = EQUAL[name]
+    layers = f"layers: [{{type: repeat, times: {times}, layers: [{inner}]}}, flatten, {{type: dense, units: 2}}]\n"
+    return Network(
+        net(f"{layers}cost: mse\nregularizer: {{type: l2, strength: 0.1}}\n"), DataSignature(shape, "real", None, (2,))
+    )
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_rules_that_are_followed_once_give_the_nodes_of_those_that_are_followed_each_time(name, monkeypatch):
+    once = of_equal_layers(name, 4)
+    printed = render(once.unfused_training_step), render(once.training_step)
+    monkeypatch.setattr("nnctl.graph.differentiate._recorded", lambda *_: None)
+    each = of_equal_layers(name, 4)
+    assert (render(each.unfused_training_step), render(each.training_step)) == printed
+
+
+def test_rules_are_followed_once_for_equal_layers(monkeypatch):
+    followed: list[str] = []
+    rule = StructuredOp.gradients
+
+    def noted(self, *given):
+        followed.append(self.name)
+        return rule(self, *given)
+
+    monkeypatch.setattr(StructuredOp, "gradients", noted)
+    few = of_equal_layers("dense", 3).training_step and len(followed)
+    many = of_equal_layers("dense", 30).training_step and len(followed) - few
+    assert followed
+    assert few == many
 
 
 def test_the_batch_stays_symbolic():

@@ -30,6 +30,22 @@ def test_pictures_of_one_size(init, trains, tmp_path):
     trains(proposed)
 
 
+def test_broken_pictures_are_told_together(init, tmp_path):
+    pictures(tmp_path / "photos")
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name / "broken.png").write_bytes(b"<html>")
+    proposed = init("photos")
+    assert proposed.code == 3
+    assert "photos/cat/broken.png cannot be read as an image" in proposed.err
+    assert "\n  1 more cannot be read: photos/dog/broken.png\n" in proposed.err
+
+
+def test_a_class_of_one_picture_is_told(init, tmp_path):
+    pictures(tmp_path / "photos")
+    pictures(tmp_path / "photos", count=1, classes=("emu",))
+    assert "class 'emu' has 1 picture: too few to learn it and to measure it" in init("photos").err
+
+
 def test_pictures_of_several_kinds(init, trains, tmp_path):
     pictures(tmp_path / "photos", size=(300, 400))
     pictures(tmp_path / "photos", size=(100, 90), classes=("emu",))

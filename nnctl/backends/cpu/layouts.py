@@ -90,18 +90,21 @@ class Share:
 class _Words:
     """The words of a pattern's calls, but for where arrays begin.
 
+    starts, slots: the place of each call's first word, and its slots.
     arrays: of each the place of its word, the bytes from its start to the thread's part, what it is, and the number of
-    its slot among a call's. plain: the same of those that lie in the arena for all threads, without what they are.
-    scratch: the places of the addresses of scratch. free: places of numbers, and these.
+    its slot among a call's. plain, stored: the same of those that lie in the arena for all threads, or outlive a
+    step and where, without what they are. fixed: places of addresses that all calls have in common, and these. free:
+    places of numbers, and these.
     """
 
     function: int
     words: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    slots: list[tuple[Slot, ...]] = field(default_factory=list)
     plain: list[tuple[int, int, int]] = field(default_factory=list)
-    calls: list[tuple[int, tuple[Slot, ...]]] = field(default_factory=list)
-    """The place of each call's first word, and its slots."""
+    stored: list[tuple[int, int, int, Literal["storage", "constant"]]] = field(default_factory=list)
     arrays: list[tuple[int, int, ArrayParameter, int]] = field(default_factory=list)
-    scratch: list[int] = field(default_factory=list)
+    fixed: list[tuple[int, Base]] = field(default_factory=list)
     free: list[tuple[int, float]] = field(default_factory=list)
 
 
@@ -130,11 +133,15 @@ class TableLayout:
         self._thread, self._threads = thread, threads
         self.scratch, self._private = source.scratch, source.private
         self.private = len(source.private)
-        self._words: list[int] = []
-        self._known: dict[tuple[Pattern, int, int], _Words] = {}
+        self._size = 0
+        """Words so far."""
+        self._written: dict[tuple[int, int, bool], dict[Pattern, _Words]] = {}
+        """Of each share, whether memory of the thread's own is in it or not."""
         self._calls: list[tuple[int, int]] = []
-        self._counted: list[int] = []
-        self._bases: list[int] = []
+        self._single: list[tuple[int, int]] = []
+        """Words that are of one call alone, and what they are."""
+        self._counted: list[NDArray[np.intp]] = []
+        self._bases: list[NDArray[np.intp]] = []
         self._numbers: dict[Base, int] = {_ARENA: 0}
         """Of memories."""
         self.numbers: list[Array] = []
@@ -147,31 +154,29 @@ class TableLayout:
         self.lengths: list[Length] = []
         self.local: list[int] = []
         self.bounds: list[int] = [0]
-        waiting = spins(threads)
-        for entry, share in self._shared(source):
-            if isinstance(entry, Barrier):
-                self.bounds.append(len(self._calls))
-                if self._threads > 1 and meets:
-                    self._add(functions.meet, [self._at(("counters", "")), self._threads, waiting])
-                continue
-            if entry.alone and self._thread > 0:
-                continue
-            if timed is None or entry.launch is None:
-                self._call(functions, entry, share)
-                continue
-            self._time(functions, timed + 1, timed)
-            self._call(functions, entry, share)
-            self._time(functions, timed + 1, entry.launch)
+        barrier = _Words(functions.meet, [0, threads, spins(threads)], fixed=[(0, ("counters", ""))])
+        for entries, share in self._shared(source):
+            written = self._written.setdefault((share.part, share.parts, bool(share.local[1])), {})
+            for entry in entries:
+                if isinstance(entry, Barrier):
+                    self.bounds.append(len(self._calls))
+                    if threads > 1 and meets:
+                        self._add(barrier)
+                elif not entry.alone or thread == 0:
+                    self._call(functions, written, entry, share, timed)
         if not source.entries or not isinstance(source.entries[-1], Barrier):
             self.bounds.append(len(self._calls))
-        self.words = np.array(self._words or [0], np.int64)
-        for known in self._known.values():
-            self._place_in_bulk(known)
+        self.words = np.zeros(max(1, self._size), np.int64)
+        for known in (barrier, *(each for written in self._written.values() for each in written.values())):
+            self._write(known)
+        for word, value in self._single:
+            self.words[word] = value
         self.memories = tuple(self._numbers)
-        self.counted = np.array(self._counted, np.intp)
-        self.bases = np.array(self._bases, np.intp)
+        self.counted = np.concatenate([*self._counted, _NONE])
+        self.bases = np.concatenate([*self._bases, _NONE])
         self.count = len(self._calls)
-        self.calls = np.array([(function, WORD * place) for function, place in self._calls] or [(0, 0)], np.int64)
+        self.calls = np.array(self._calls or [(0, 0)], np.int64)
+        self.calls[:, 1] *= WORD
         moving = [*self.feeds, *self.outputs, *self.following]
         self.plain, self.ahead = len(self.feeds) + len(self.outputs), len(self.following)
         self.moves = np.array([(WORD * m.word, m.stride) for m in moving] or [(0, 0)], np.int64)
@@ -185,32 +190,39 @@ class TableLayout:
             other.words[word] = _word_of(value)
         return other
 
-    def _at(self, base: Base, offset: int = 0, word: int | None = None) -> int:
-        """The word for a place in memory. word: its number; the next one's if None."""
-        self._counted.append(len(self._words) if word is None else word)
-        self._bases.append(self._numbers.setdefault(base, len(self._numbers)))
-        return offset
+    def _number(self, base: Base) -> int:
+        """The number of a memory."""
+        return self._numbers.setdefault(base, len(self._numbers))
 
-    def _add(self, function: int, arguments: Sequence[int]) -> None:
-        self._calls.append((function, len(self._words)))
-        self._words += arguments
+    def _point(self, words: NDArray[np.intp], bases: NDArray[np.intp] | int) -> None:
+        """Let words count from where memories begin, which are given by their numbers."""
+        self._counted.append(words)
+        self._bases.append(np.broadcast_to(np.asarray(bases, np.intp), words.shape))
+
+    def _add(self, known: _Words) -> int:
+        """Append a call; the place of its first word."""
+        start = self._size
+        self._calls.append((known.function, start))
+        known.starts.append(start)
+        self._size += len(known.words)
+        return start
 
     def _time(self, functions: Functions, last: int, place: int) -> None:
         """Let the time since the count at `last` be added to the sum at `place` of the clock."""
-        word = len(self._words)
-        clock: Base = ("clock", "")
-        self._add(functions.clock, [self._at(clock, WORD * last, word), self._at(clock, WORD * place, word + 1)])
+        word = self._add(_Words(functions.clock, [0, 0]))
+        self._at(("clock", ""), WORD * last, word)
+        self._at(("clock", ""), WORD * place, word + 1)
 
-    def _shared(self, source: StepSource) -> Iterator[tuple[Entry, Share]]:
-        """All entries in order, those of runs again and again, with what this thread makes of each."""
+    def _shared(self, source: StepSource) -> Iterator[tuple[Sequence[Entry], Share]]:
+        """All entries in order, those of runs again and again, with what this thread makes of them."""
         whole = Share(self._thread, self._threads)
         done = 0
         for run in source.runs_on(self._threads):
-            yield from ((entry, whole) for entry in source.entries[done : run.first])
+            yield source.entries[done : run.first], whole
             for share in self._blocks(run):
-                yield from ((entry, share) for entry in source.entries[run.first : run.last])
+                yield source.entries[run.first : run.last], share
             done = run.last
-        yield from ((entry, whole) for entry in source.entries[done:])
+        yield source.entries[done:], whole
 
     def _blocks(self, run: Run) -> Iterator[Share]:
         """The blocks of examples that this thread goes through."""
@@ -223,33 +235,39 @@ class TableLayout:
         local = len(self.local) - 1, offsets
         return (Share(self._thread * blocks + n, self._threads * blocks, local) for n in range(blocks))
 
-    def _call(self, functions: Functions, call: Call, share: Share) -> None:
-        key = call.pattern, share.part, share.parts
-        known = self._known.get(key)
+    def _call(
+        self, functions: Functions, written: dict[Pattern, _Words], call: Call, share: Share, timed: int | None
+    ) -> None:
+        pattern, slots = call.pattern, call.slots
+        known = written.get(pattern)
         if known is None:
-            known = self._known[key] = self._written(functions, call.pattern, share)
-        words, slots, start = self._words, call.slots, len(self._words)
-        self._add(known.function, known.words)
-        known.calls.append((start, slots))
-        if known.free:
-            self.free += [(start + word, value) for word, value in known.free]
+            known = written[pattern] = self._words_of(functions, pattern, share)
+        if timed is not None and call.launch is not None:
+            self._time(functions, timed + 1, timed)
+        start = self._add(known)
+        known.slots.append(slots)
         for word, offset, parameter, place in known.arrays:
-            words[start + word] = self._array(parameter, slots[place], offset, start + word, share)
+            self._array(parameter, slots[place], offset, start + word, share)
+        if timed is not None and call.launch is not None:
+            self._time(functions, timed + 1, call.launch)
 
-    def _place_in_bulk(self, known: _Words) -> None:
-        """Write where the plain arrays, and scratch, of all calls of a pattern begin."""
-        starts = [start for start, _ in known.calls]
+    def _write(self, known: _Words) -> None:
+        """Write the words of all calls of a pattern, but for arrays that are looked at one by one."""
+        starts = np.array(known.starts, np.intp)
+        self.words[starts[:, None] + np.arange(len(known.words))] = np.array(known.words, np.int64)
+        for word, base in known.fixed:
+            self._point(starts + word, self._number(base))
         for word, offset, place in known.plain:
-            at = [start + word for start in starts]
-            self.words[at] = [slots[place].offset + offset for _, slots in known.calls]
-            self._counted += at
-            self._bases += [0] * len(at)
-        scratch = self._numbers.setdefault(_SCRATCH, len(self._numbers)) if known.scratch else 0
-        for word in known.scratch:
-            self._counted += [start + word for start in starts]
-            self._bases += [scratch] * len(starts)
+            self.words[starts + word] = [slots[place].offset + offset for slots in known.slots]
+            self._point(starts + word, 0)
+        for word, offset, place, where in known.stored:
+            self.words[starts + word] = offset
+            bases = [self._number((where, slots[place].key)) for slots in known.slots]
+            self._point(starts + word, np.array(bases, np.intp))
+        for word, value in known.free:
+            self.free += [(start + word, value) for start in known.starts]
 
-    def _written(self, functions: Functions, pattern: Pattern, share: Share) -> _Words:
+    def _words_of(self, functions: Functions, pattern: Pattern, share: Share) -> _Words:
         """The words of a pattern's calls for a share."""
         written = _Words(functions.kinds[pattern.kind])
         words = written.words
@@ -262,14 +280,14 @@ class TableLayout:
                         first, last = parameter.cut.bounds(share.part, share.parts)
                     offset = first * parameter.inner * _bytes(parameter.element)
                     # Slots of one pattern are of one place; in a run some of them lie elsewhere.
-                    if (
-                        parameter.of == "slot"
-                        and parameter.slot.place == "arena"
-                        and not (parameter.private or share.local[1])
-                    ):
-                        written.plain.append((len(words), offset, place))
-                    else:
-                        written.arrays.append((len(words), offset, parameter, place))
+                    where = parameter.slot.place if parameter.of == "slot" else parameter.of
+                    match where:
+                        case "arena" if not (parameter.private or share.local[1]):
+                            written.plain.append((len(words), offset, place))
+                        case "storage" | "constant":
+                            written.stored.append((len(words), offset, place, where))
+                        case _:
+                            written.arrays.append((len(words), offset, parameter, place))
                     rest = max(1, math.prod(parameter.lengths))
                     entries = 0 if parameter.of == "table" else (last - first) * parameter.inner // rest
                     words += [0, entries, *parameter.lengths]
@@ -282,7 +300,7 @@ class TableLayout:
                 case BoundParameter():
                     words.append(parameter.cut.bounds(share.part, share.parts)[int(parameter.last)])
                 case ScratchParameter():
-                    written.scratch.append(len(words))
+                    written.fixed.append((len(words), _SCRATCH))
                     words += [0, self.scratch]
                 case NumbersParameter():
                     numbers = np.array(parameter.values, np.float32)
@@ -290,11 +308,12 @@ class TableLayout:
                     words += [address_of(numbers), len(numbers)]
         return written
 
-    def _array(self, parameter: ArrayParameter, slot: Slot, offset: int, word: int, share: Share) -> int:
-        """The word for where an array begins. offset: of the thread's part in it. word: its place."""
+    def _array(self, parameter: ArrayParameter, slot: Slot, offset: int, word: int, share: Share) -> None:
+        """Note where an array begins. offset: of the thread's part in it. word: the place of its word."""
         if parameter.of == "table":
             self.lengths.append(Length(word + 1, slot.key, max(1, math.prod(parameter.lengths))))
-            return self._at(("storage", slot.key), 0, word)
+            self._at(("storage", slot.key), 0, word)
+            return
         if parameter.of == "output" or slot.place == "feed":
             step = math.prod(slot.shape) * _bytes(parameter.element)
             if parameter.of == "output":
@@ -302,20 +321,24 @@ class TableLayout:
             else:
                 moving = self.following if parameter.of == "following" else self.feeds
                 moving.append(Moving(word, slot.key, offset, step))
-            return 0
+            return
         number, places = share.local
-        if slot.place == "arena" and slot.offset in places:
-            return self._at(("local", number), places[slot.offset], word)
-        if parameter.private:
-            return self._at(("private", ""), LINE * self._private.index(slot.offset) + offset, word)
-        match slot.place:
-            case "arena":
-                return self._at(_ARENA, slot.offset + offset, word)
-            case "storage" | "constant":
-                return self._at((slot.place, slot.key), offset, word)
-        raise ValueError(f"{slot.name} has no memory: it is {slot.place}")
+        if slot.place != "arena":
+            raise ValueError(f"{slot.name} has no memory: it is {slot.place}")
+        if slot.offset in places:
+            self._at(("local", number), places[slot.offset], word)
+        elif parameter.private:
+            self._at(("private", ""), LINE * self._private.index(slot.offset) + offset, word)
+        else:
+            self._at(_ARENA, slot.offset + offset, word)
+
+    def _at(self, base: Base, offset: int, word: int) -> None:
+        """Let a word be a place in memory."""
+        self._single.append((word, offset))
+        self._point(np.array([word], np.intp), self._number(base))
 
 
+_NONE = np.empty(0, np.intp)
 _Byte = ctypes.c_char
 
 

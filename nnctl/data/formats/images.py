@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from nnctl.data.stored.progress import shown
 from nnctl.errors import DataError
 from nnctl.process.cores import cores
 
+_Found = TypeVar("_Found")
 _STORED = "pictures"
 _TOGETHER = 64
 """Pictures that are decoded and not yet put in their place, at the most."""
@@ -36,12 +38,63 @@ _DAMAGE = (
     *(ArithmeticError, struct.error, zlib.error, MemoryError),
 )
 """Exceptions that Pillow's decoders raise of files that are not what they seem."""
+_MOST_BROKEN = 100
+"""Broken pictures after which no more are looked for."""
+_MOST_NAMED = 20
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 """Exceptions that Pillow raises of a picture above its own limits, which are not below ours."""
 
 # Once and for all, for a filter around each picture would be no business of one thread alone. A picture so large that
 # Pillow warns is above our limit; what else it warns of, reading shows.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+class BrokenPictureError(DataError):
+    """A picture that no option lets be read: damaged, of no known format, or too large."""
+
+
+def each_sound(paths: Sequence[Path], read: Callable[[Path], _Found]) -> Iterator[tuple[Path, _Found]]:
+    """Each picture and what `read` makes of it, in order, on every core.
+
+    Broken pictures are told together, behind the last: whoever mends a folder would else find one a try. Raises
+    DataError; what `read` raises besides is raised at once.
+    """
+
+    def tried(path: Path) -> _Found | BrokenPictureError:
+        try:
+            return read(path)
+        except BrokenPictureError as error:
+            return error
+
+    broken: dict[Path, BrokenPictureError] = {}
+    with ThreadPoolExecutor(cores(), "nnctl-pictures") as threads:
+        for start in range(0, len(paths), _TOGETHER):
+            some = paths[start : start + _TOGETHER]
+            for path, found in zip(some, threads.map(tried, some), strict=True):
+                if isinstance(found, BrokenPictureError):
+                    broken[path] = found
+                elif not broken:
+                    yield path, found
+            if len(broken) >= _MOST_BROKEN:
+                break
+    if broken:
+        first, *others = broken
+        # In full, for they are files to be found.
+        names = ", ".join(map(str, others[:_MOST_NAMED])) + (", …" if len(others) > _MOST_NAMED else "")
+        least = "at least " if len(broken) >= _MOST_BROKEN else ""
+        more = (
+            f"\n  {least}{len(others)} more cannot be read: {names}\n  mend them, or move them away" if others else ""
+        )
+        raise BrokenPictureError(f"{broken[first].message}{more}")
+
+
+def first_picture(paths: Sequence[Path], options: PictureOptions) -> NDArray[Any]:
+    """The first of some pictures, see `read_image`; where it is broken, all that are broken are told."""
+    try:
+        return read_image(paths[0], options)
+    except BrokenPictureError:
+        deque(each_sound(paths, lambda path: read_image(path, options)), maxlen=0)
+        raise
 
 
 def read_image(path: Path, options: PictureOptions) -> NDArray[Any]:
@@ -51,9 +104,6 @@ def read_image(path: Path, options: PictureOptions) -> NDArray[Any]:
     The same file and options give the same bytes. Raises DataError.
     """
     with opened_picture(path) as (image, file):
-        width, height = image.size
-        if width * height > PIXELS:
-            raise DataError(f"{path} is {height:,}×{width:,}, and at most {PIXELS:,} pixels are read of a picture")
         # What a telephone stores behind its photograph, as MPO, is that photograph again.
         if getattr(image, "is_animated", False) and image.format != "MPO" and not options.first:
             raise DataError(
@@ -70,13 +120,20 @@ def opened_picture(path: Path) -> Iterator[tuple[Image.Image, IO[bytes]]]:
     with open_file(path) as file:
         try:
             with Image.open(file, formats=_FORMATS) as image:
+                width, height = image.size
+                if width * height > PIXELS:
+                    raise BrokenPictureError(
+                        f"{path} is {height:,}×{width:,}, and at most {PIXELS:,} pixels are read of a picture"
+                    )
                 yield image, file
         except UnidentifiedImageError as error:
-            raise DataError(f"{path} cannot be read as an image: it is none of {', '.join(_FORMATS)}") from error
+            raise BrokenPictureError(
+                f"{path} cannot be read as an image: it is none of {', '.join(_FORMATS)}"
+            ) from error
         except _TOO_LARGE as error:
-            raise DataError(f"{path} is too large: at most {PIXELS:,} pixels are read of a picture") from error
+            raise BrokenPictureError(f"{path} is too large: at most {PIXELS:,} pixels are read of a picture") from error
         except _DAMAGE as error:
-            raise DataError(f"{path} cannot be read as an image: {error}") from error
+            raise BrokenPictureError(f"{path} cannot be read as an image: {error}") from error
 
 
 def _of_bytes(image: Image.Image, path: Path, options: PictureOptions) -> NDArray[Any]:
@@ -133,7 +190,7 @@ def read_images(paths: Sequence[Path], options: PictureOptions, in_memory: bool 
 
     Raises DataError where one has not the size and the bits of the first.
     """
-    first = read_image(paths[0], options)
+    first = first_picture(paths, options)
     shape, size = (len(paths), *first.shape), len(paths) * first.nbytes
     if on_disk(in_memory, size):
         return _stored_images(paths, options, shape, first.dtype, folder)
@@ -160,13 +217,10 @@ def _stored_images(
 
 def _decoded_in_order(paths: Sequence[Path], options: PictureOptions) -> Iterator[NDArray[Any]]:
     """The pictures in order, decoded on every core. Raises DataError where one is not like the first."""
-    first = read_image(paths[0], options)
-    with ThreadPoolExecutor(cores(), "nnctl-pictures") as threads:
-        for start in range(0, len(paths), _TOGETHER):
-            some = paths[start : start + _TOGETHER]
-            for path, image in zip(some, threads.map(lambda each: read_image(each, options), some), strict=True):
-                require_alike(image, path, first, paths[0])
-                yield image
+    first = first_picture(paths, options)
+    for path, image in each_sound(paths, lambda path: read_image(path, options)):
+        require_alike(image, path, first, paths[0])
+        yield image
 
 
 def require_alike(image: NDArray[Any], path: Path, first: NDArray[Any], first_path: Path) -> None:

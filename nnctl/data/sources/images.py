@@ -142,9 +142,9 @@ class Images(Source):
         return replace(found, files=files)
 
     def _description(self, found: PictureFolder) -> Description:
-        from nnctl.data.formats.images import read_image
+        from nnctl.data.formats.images import first_picture
 
-        first = read_image(found.listed[0][0], self.picture_options)
+        first = first_picture(found.listed[0], self.picture_options)
         deep = first.dtype.kind == "f"
         return Description(
             input_shape=first.shape,
