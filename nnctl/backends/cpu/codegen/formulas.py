@@ -16,6 +16,10 @@ from nnctl.plan.plan import Launch, Slot
 
 _PREFETCHED = 1024
 """Bytes of a row that are asked for ahead, at most; what follows, the processor sees coming."""
+_AHEAD = 2048
+"""Bytes of rows between those that are asked for and those that are read, of many."""
+_MANY = 32
+"""Rows of a step from which on those of the next would be gone from the cache again, and the first ones cost little."""
 _CACHE_LINE = 64
 _SIZES = {"real": 4, "index": 8, "uint8": 1}
 """Bytes of an element by the slot's type."""
@@ -91,13 +95,17 @@ class _Loops:
         return count if inner == 1 else f"{count} * {inner}"
 
     def _prefetch(self) -> None:
-        """Ask for what the thread will gather of rows in the next step: a data set is too large for the cache."""
+        """Ask for rows ahead of their use, for a data set is too large for the cache: of few those of the next step."""
         for table, index in self.nest.ahead():
             size = _SIZES[table.slot.dtype]
             first, last = self.columns or ("0", str(math.prod(table.slot.shape[1:])))
             asked = min(math.prod(table.slot.shape[1:]) * size, _PREFETCHED) // size
-            rows = self.writer.following(index.slot, self.part)
-            row, byte = self._let("row", f"{rows}[{self.variables[0]}]"), self.writer.names.fresh("byte")
+            if index.slot.shape[0] < _MANY:
+                rows, place = self.writer.following(index.slot, self.part), self.variables[0]
+            else:
+                rows, further = self.writer.view(index.slot, self.part), -(-_AHEAD // max(1, asked * size))
+                place = f"min({self.variables[0]} + {further}, {rows}.size - 1)"
+            row, byte = self._let("row", f"{rows}[{place}]"), self.writer.names.fresh("byte")
             bytes_asked = f"{first} * {size}, min({last}, {first} + {asked}) * {size}, {_CACHE_LINE}"
             with self.writer.block(f"for {byte} in range({bytes_asked}):"):
                 self.writer.line(f"prefetch({self._table(table)}, {row}, {byte})")
