@@ -184,9 +184,28 @@ class Source(DataSource):
 
     def signature_of(self, description: Description) -> DataSignature:
         """The signature of described data after the class filter, `target_type` and the transforms."""
-        classes = self.counted(description.classes)
-        target_shape = description.target_shape
         self._check_counting(description)
+        classes, target_shape = self._targets_of(description)
+        statistics_shape = self._statistics_shape(description)
+        self._check_changes(description)
+        self._check_embedded(description)
+        return DataSignature(
+            input_shape=description.input_shape,
+            input_dtype=description.input_dtype,
+            classes=classes,
+            target_shape=target_shape,
+            statistics_shape=statistics_shape,
+            vocabulary=description.vocabulary,
+            reconstructs=self.reconstruct,
+            target_statistics_shape=self._target_statistics_shape(classes, target_shape),
+            weights_shape=None if self.weights is None else target_shape if self.weights == BALANCED else (),
+            ignores=self.ignored is not None,
+            embedded=description.embedded,
+        )
+
+    def _targets_of(self, description: Description) -> tuple[tuple[str, ...] | None, tuple[int, ...]]:
+        """The classes, None of values, and the shape of an example's target. Raises DataError for fields of others."""
+        classes, target_shape = self.counted(description.classes), description.target_shape
         if classes is not None and target_shape and (self.classes is not None or self.target_type == "values"):
             key = "classes" if self.classes is not None else "target_type: values"
             raise DataError(f"{key} is for one label an example, and this {self.type} data has one a step")
@@ -201,43 +220,34 @@ class Source(DataSource):
             raise DataError(f"no class can be selected: the targets of this {self.type} data are values", "classes")
         elif self.target_type == "labels":
             raise DataError(f"labels is impossible: the targets of this {self.type} data are values", "target_type")
-        if self.reconstruct:
-            if self.target_type is not None:
-                raise DataError("the targets are the inputs: remove target_type, or reconstruct", "target_type")
-            if description.input_dtype == "index":
-                raise DataError(f"the inputs of this {self.type} data are indices, not numbers to learn", "reconstruct")
-            classes, target_shape = None, description.input_shape
-        statistics_shape: tuple[int, ...] | None = None
-        if any(transform.per_feature for transform in self.transforms):
-            statistics_shape = description.input_shape
-        elif self.transforms or description.scale is not None:
-            statistics_shape = ()
-        if statistics_shape is not None and description.input_dtype == "index":
+        if not self.reconstruct:
+            return classes, target_shape
+        if self.target_type is not None:
+            raise DataError("the targets are the inputs: remove target_type, or reconstruct", "target_type")
+        if description.input_dtype == "index":
+            raise DataError(f"the inputs of this {self.type} data are indices, not numbers to learn", "reconstruct")
+        return None, description.input_shape
+
+    def _statistics_shape(self, description: Description) -> tuple[int, ...] | None:
+        """The shape of what rescales the inputs, None where nothing does. Raises DataError for indices."""
+        if not self.transforms and description.scale is None:
+            return None
+        if description.input_dtype == "index":
             raise DataError(
                 f"numbers can be rescaled, and the inputs of this {self.type} data are indices", "transforms"
             )
-        self._check_changes(description)
-        self._check_embedded(description)
-        if self.target_transforms and (classes is not None or self.reconstruct):
+        return description.input_shape if any(transform.per_feature for transform in self.transforms) else ()
+
+    def _target_statistics_shape(
+        self, classes: tuple[str, ...] | None, target_shape: tuple[int, ...]
+    ) -> tuple[int, ...] | None:
+        """The same of the targets."""
+        if not self.target_transforms:
+            return None
+        if classes is not None or self.reconstruct:
             what = "the inputs as they enter the net" if self.reconstruct else "labels, and labels have no scale"
             raise DataError(f"the targets of this {self.type} data are {what}", "target_transforms")
-        target_statistics_shape: tuple[int, ...] | None = None
-        if self.target_transforms:
-            each = any(transform.per_feature for transform in self.target_transforms)
-            target_statistics_shape = target_shape[-1:] if each else ()
-        return DataSignature(
-            input_shape=description.input_shape,
-            input_dtype=description.input_dtype,
-            classes=classes,
-            target_shape=target_shape,
-            statistics_shape=statistics_shape,
-            vocabulary=description.vocabulary,
-            reconstructs=self.reconstruct,
-            target_statistics_shape=target_statistics_shape,
-            weights_shape=None if self.weights is None else target_shape if self.weights == BALANCED else (),
-            ignores=self.ignored is not None,
-            embedded=description.embedded,
-        )
+        return target_shape[-1:] if any(transform.per_feature for transform in self.target_transforms) else ()
 
     def counted(self, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
         """The classes without the label that is left out."""

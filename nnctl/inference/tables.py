@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from nnctl.data.columns.number import Number
 from nnctl.data.sources.csv import Csv
 from nnctl.data.sources.table import TableSource
 from nnctl.data.tables.cell_kinds import TYPES, Kind
@@ -37,6 +38,8 @@ log = logging.getLogger("nnctl.data")
 
 _OF_SPECS = re.compile(r"\n  [^\n|]*\bsay [^\n]*: [^\n]*$")
 """The end of a message that names a field of specs, as `say delimiter: ';'`."""
+_FAR = 10.0
+"""Standard deviations from the mean: of any numbers at most a hundredth is farther."""
 _OF_A_RUN = "of a run's own table its spec says that: write this one as that was written, or train anew"
 
 
@@ -66,6 +69,8 @@ class TableReader:
             names = self._names(reader, name)
             for table in self._pieces(reader, self._types(names), rows):
                 part = self._part(table, names, called or str(path), first)
+                if first == 0:
+                    self._tell_far(part.inputs, name)
                 first += len(table)
                 if before is not None:
                     yield before
@@ -101,6 +106,7 @@ class TableReader:
             names = self._names(reader, name, tuple(dict.fromkeys((*targets, *more))))
             matched = self._table(reader, names, more)
             inputs = encode(matched, self.columns.kinds, self.columns.fitted)
+            self._tell_far(inputs, name)
         return inputs, matched, partial(self._error, matched)
 
     def _table(self, reader: Reader, names: Mapping[str, str], more: Mapping[str, pa.DataType]) -> Table:
@@ -137,6 +143,21 @@ class TableReader:
         """The error for an example, at the cell of its largest input. inputs: as the net computes, (features,)."""
         feature = int(np.argmax(np.abs(inputs)))
         return matched.cells(self.columns.features[feature]).error(index, message)
+
+    def _tell_far(self, inputs: NDArray[np.float32], name: str) -> None:
+        """Tell columns most of whose numbers are farther from the training rows than a hundredth of these can be."""
+        features = self.columns.features
+        for column, kind in self.columns.kinds.items():
+            scale = self.columns.fitted[column].get("scale", 0.0)
+            if not (isinstance(kind, Number) and kind.scale == "standardize" and scale):
+                continue
+            far = np.flatnonzero(np.abs(scaled := inputs[:, features.index(column)]) > _FAR)
+            if 2 * len(far) > len(inputs):
+                shift = self.columns.fitted[column]["shift"]
+                value = shift + float(scaled[far[0]]) / scale
+                held = f"{value:,.6g} and the like in {len(far):,} of {len(inputs):,} rows"
+                had = f"training had {shift:,.6g} ± {1 / scale:,.6g}"
+                log.warning("%s: column %r holds %s, and %s: is it the same unit?", name, cut(column), held, had)
 
     def _look(self, found: Sequence[str], name: str) -> None:
         """Tell columns that the run does not know and leaves out. Raises UsageError where one to keep is missing."""

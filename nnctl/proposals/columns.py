@@ -33,6 +33,9 @@ _LEAST_GAPS = 5
 """Missing cells from which on a flag can be learned."""
 _LEAST_MARKS = 5
 """Cells from which on one value among missing ones is a mark that can be learned, as a cross in a box."""
+_LEAST_VALUES = 3
+_STAND_INS = frozenset(sign * number for number in (9, 99, 999, 9999, 99999, 999999) for sign in (1, -1)) | {-1}
+"""Numbers that surveys and instruments write where there is none."""
 _WORDS_OF_TEXT = 4
 """Words that cells have on the average in a free text."""
 _IDENTIFIERS = frozenset(
@@ -234,6 +237,7 @@ def _category(cells: Cells, why: str) -> Decided:
 
 def _number(cells: Cells, notation: Mapping[str, object], why: str = "", doubt: str = "") -> Decided:
     gaps = gaps_in(cells)
+    doubt = doubt or ("" if notation else _stand_in(cells))
     if not gaps:
         value = {"type": "number", **notation} if notation else "number"
         return Decided(value, why, 1, plain=not notation, doubt=doubt)
@@ -241,6 +245,25 @@ def _number(cells: Cells, notation: Mapping[str, object], why: str = "", doubt: 
     reasons = [why, _missing(cells), "" if flag else "too few for a flag"]
     fields = {"type": "number", **notation, "missing": "median", **flag}
     return Decided(fields, "; ".join(filter(None, reasons)), 1 + len(flag), doubt=doubt)
+
+
+def _stand_in(cells: Cells) -> str:
+    """The sentence on a number that may stand for nothing, as 99 and -999 do in surveys; nothing where there is none.
+
+    It comes several times, and is farther from all the others than these are from one another.
+    """
+    numbers = cells.numbers()
+    values, counts = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
+    if len(values) < _LEAST_VALUES:
+        return ""
+    for ends, others in ((0, values[1:]), (-1, values[:-1])):
+        value, count = float(values[ends]), int(counts[ends])
+        apart = np.abs(others - value).min() > others[-1] - others[0]
+        if count >= _LEAST_MARKS and value in _STAND_INS and apart:
+            mark, low, high = (f"{number:.15g}" for number in (value, others[0], others[-1]))
+            where = f"{mark} in {count:,} rows, beside numbers from {low} to {high}"
+            return f"column {cut(cells.name)!r}: {where}: if it stands for nothing, say missing_values: ['', {mark}]"
+    return ""
 
 
 def _date(cells: Cells, notation: str | None, doubt: str = "") -> Decided:

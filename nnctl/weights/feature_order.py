@@ -53,44 +53,70 @@ def feature_orders(calls: Iterable[LayerCall], library: str) -> dict[str, Order]
 
     library: its name, for messages. Raises UsageError where a layer mixes features in an order that only we have.
     """
-    maps: set[Value] = set()
-    orders: dict[Value, Order] = {}
+    known = _Known(library)
     found: dict[str, Order] = {}
     for call in calls:
-        first, layer = call.inputs[0], call.layer
-        reading = [orders.get(value) for value in call.inputs]
-        if orders.get(first) is not None:
-            found[call.path] = orders[first]
-        if isinstance(layer, Repeat) or call.output in maps or call.output in orders:
-            continue  # the layers inside have made it, or none
-        if isinstance(layer, _MAPS) and len(call.output.type.shape) > 2:
-            maps.add(call.output)
-        elif isinstance(layer, Flatten):
-            image = first in maps or len(first.type.shape) > 3
-            if image and len(call.output.type.shape) > 2:
-                raise _mixed(call, library)
-            if image and (order := _flattened(first)) is not None:
-                orders[call.output] = order
-        elif isinstance(layer, _ALIKE):
-            if isinstance(layer, LayerNorm) and first in maps:
-                raise UsageError(
-                    f"'{call.path}': {library}'s layer norm is of the last axes, where maps there have lengths"
-                )
-            differing = len({None if order is None else order.tobytes() for order in reading}) > 1
-            if differing or (isinstance(layer, Residual) and reading[0] is not None):
-                raise _mixed(call, library)
-            if reading[0] is not None:
-                orders[call.output] = reading[0]
-            if first in maps:
-                maps.add(call.output)
-        elif isinstance(layer, Concatenate):
-            if any(order is not None for order in reading):
-                raise _mixed(call, library)
-            if all(value in maps for value in call.inputs):
-                maps.add(call.output)
-        elif not isinstance(layer, Dense | DropConnect) and any(order is not None for order in reading):
-            raise _mixed(call, library)
+        order = known.orders.get(call.inputs[0])
+        if order is not None:
+            found[call.path] = order
+        known.follow(call)
     return found
+
+
+class _Known:
+    """Values as far as they were followed: which are maps, and the order of rows that lie in another one there."""
+
+    def __init__(self, library: str) -> None:
+        self.library = library
+        self.maps: set[Value] = set()
+        self.orders: dict[Value, Order] = {}
+
+    def follow(self, call: LayerCall) -> None:
+        """Take in what a layer gives. Raises UsageError as `feature_orders` does."""
+        layer, output = call.layer, call.output
+        if isinstance(layer, Repeat) or output in self.maps or output in self.orders:
+            return  # the layers inside have made it, or none
+        if isinstance(layer, _MAPS) and len(output.type.shape) > 2:
+            self.maps.add(output)
+        elif isinstance(layer, Flatten):
+            self._flatten(call)
+        elif isinstance(layer, _ALIKE):
+            self._pass_on(call)
+        elif isinstance(layer, Concatenate):
+            self._refuse_mixing(call)
+            if self.maps.issuperset(call.inputs):
+                self.maps.add(output)
+        elif not isinstance(layer, Dense | DropConnect):
+            self._refuse_mixing(call)
+
+    def _flatten(self, call: LayerCall) -> None:
+        first, output = call.inputs[0], call.output
+        if first not in self.maps and len(first.type.shape) <= 3:
+            return
+        if len(output.type.shape) > 2:
+            raise _mixed(call, self.library)
+        if (order := _flattened(first)) is not None:
+            self.orders[output] = order
+
+    def _pass_on(self, call: LayerCall) -> None:
+        """The output has the order of what the layer reads."""
+        first, layer = call.inputs[0], call.layer
+        if isinstance(layer, LayerNorm) and first in self.maps:
+            raise UsageError(
+                f"'{call.path}': {self.library}'s layer norm is of the last axes, where maps there have lengths"
+            )
+        reading = [self.orders.get(value) for value in call.inputs]
+        differing = len({None if order is None else order.tobytes() for order in reading}) > 1
+        if differing or (isinstance(layer, Residual) and reading[0] is not None):
+            raise _mixed(call, self.library)
+        if reading[0] is not None:
+            self.orders[call.output] = reading[0]
+        if first in self.maps:
+            self.maps.add(call.output)
+
+    def _refuse_mixing(self, call: LayerCall) -> None:
+        if not self.orders.keys().isdisjoint(call.inputs):
+            raise _mixed(call, self.library)
 
 
 def _flattened(maps: Value) -> Order | None:

@@ -46,8 +46,15 @@ class SpecSteps:
         }
 
 
-BRIEF = {"echo-state": ("data.length=230",), "mackey-glass": ("data.length=230",)}
-"""Overrides of the specs whose sequences are of thousands of steps, where a device is emulated."""
+_RESERVOIR = ("data.length=30", "data.washout=20", "layers.0.washout=20")
+BRIEF = {
+    "char-lstm": ("data.length=8",),
+    "echo-state": _RESERVOIR,
+    "gru-copy": ("data.delay=1", "data.copied=2"),
+    "lstm-adding": ("data.length=10",),
+    "mackey-glass": _RESERVOIR,
+}
+"""Overrides of the specs of long sequences, where steps are emulated or run as Python."""
 
 
 def spec_steps(path: Path, batch: int, rows: int, *, brief: bool = False) -> SpecSteps:

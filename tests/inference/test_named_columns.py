@@ -163,6 +163,23 @@ def test_columns_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
     assert first["customer"] == "017"
 
 
+def test_numbers_far_from_those_of_training_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    train(TABLE, "out")
+    run = open_run(Path("out"))
+    list(predict(run, [Path("t.csv")]))
+    assert "unit" not in caplog.text
+    one = [ROWS[0], ("023", "40", "de", "250000", "no"), ("024", "40", "de", "1500", "no")]
+    list(predict(run, [write("one.csv", rows=one)]))
+    assert "unit" not in caplog.text
+    pence = [ROWS[0], *((*row[:3], f"{100 * float(row[3]):.0f}", row[4]) for row in ROWS[1:])]
+    list(predict(run, [write("pence.csv", rows=pence)]))
+    told = "pence.csv: column 'income' holds 120,050 and the like in 6 of 6 rows, and training had 1,650.12 ± "
+    assert caplog.text.count(told) == 1
+    assert "is it the same unit?" in caplog.text
+    assert main(["evaluate", "out", "--data", "pence.csv"]) == 0
+    assert caplog.text.count(told) == 2
+
+
 def test_what_is_no_cell_is_not_kept_in_silence() -> None:
     lists = [json.dumps({"tags": ["a"], "age": int(row[1]), "churned": row[4]}) for row in ROWS[1:]]
     Path("t.jsonl").write_text("\n".join(lists))

@@ -511,6 +511,24 @@ def test_columns_that_hold_no_cells_are_left_out(init, trains, tmp_path):
     trains(proposed)
 
 
+def test_numbers_that_may_stand_for_nothing_are_told(init, tmp_path):
+    columns = {
+        "answer": [i % 5 + 1 if i % 9 else 99 for i in range(ROWS)],
+        "level": [round(9 + i % 7 / 2, 1) if i % 6 else -999 for i in range(ROWS)],
+        "age": [90 + i % 10 for i in range(ROWS)],
+        "change": [i % 8 - 1 for i in range(ROWS)],
+        "y": ["a", "b"] * (ROWS // 2),
+    }
+    table(tmp_path / "t.csv", columns)
+    proposed = init("t.csv", "--target", "y")
+    assert proposed.code == 0
+    notes = [line for line in proposed.err.splitlines() if "stands for nothing" in line]
+    assert len(notes) == 2
+    assert "column 'answer': 99 in 14 rows, beside numbers from 1 to 5: if" in notes[0]
+    assert "column 'level': -999 in 20 rows, beside numbers from 9 to 12: if" in notes[1]
+    assert "say missing_values: ['', -999]" in notes[1]
+
+
 def test_digits_that_are_no_numbers_are_names(init, trains, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=ROWS)

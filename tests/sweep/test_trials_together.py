@@ -379,6 +379,42 @@ def test_a_process_that_has_lost_its_device_says_so_and_ends(monkeypatch: pytest
     assert [each.number for each in said] == [0]
 
 
+def test_a_process_looks_for_more_trials_every_few_milliseconds_not_at_every_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks, turns, begun, clock = [0], [0], [], [0.0]
+
+    class Pipe:
+        given: ClassVar[list[TrialTask]] = [task(0)]
+
+        def poll(self, seconds: float | None) -> bool:
+            looks[0] += 1
+            return bool(self.given)
+
+        def recv(self) -> TrialTask:
+            return self.given.pop(0)
+
+        def send(self, ended: Ended) -> None:
+            assert isinstance(ended.outcome, Trained)
+
+    def begin(given: TrialTask) -> Generator[None, None, Outcome]:
+        begun.append((given.number, turns[0]))
+        for _ in range(100):
+            turns[0] += 1
+            if turns[0] == 50:
+                Pipe.given.append(task(1))
+            clock[0] += 0.001
+            yield
+        return Trained({})
+
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
+    worker._answer(Pipe(), Trials(begin), None, lambda reading: Read(None))  # type: ignore[arg-type]
+    # The second is found within 5 ms; what is between the first turn and the last are 200 of 1 ms.
+    assert [number for number, _ in begun] == [0, 1]
+    assert 50 <= begun[1][1] <= 55
+    assert 40 <= looks[0] <= 45
+
+
 # -- the choice --------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from nnctl.analysis.gradcheck import GradientCheck
 from nnctl.data.dataset import load_dataset
+from nnctl.data.sources.text import Text
 from nnctl.engine.engine import Engine
 from nnctl.errors import DataError, SpecError
 from nnctl.spec.load import load_spec, load_text
@@ -44,6 +45,12 @@ def test_targets_are_the_inputs_as_the_net_sees_them() -> None:
 def test_other_targets_are_refused() -> None:
     with pytest.raises(DataError, match="the targets are the inputs"):
         load_dataset(spec_of(more=", target_type: values").data, Path(), 0)
+
+
+def test_inputs_that_are_indices_are_no_targets(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("abc" * 20)
+    with pytest.raises(DataError, match="are indices, not numbers to learn"):
+        load_dataset(Text(path="a.txt", length=4, reconstruct=True), tmp_path, 0)
 
 
 def test_the_cost_compares_with_the_inputs() -> None:

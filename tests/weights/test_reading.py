@@ -178,6 +178,34 @@ def test_there_and_back(layers: list[Any], shape: tuple[int, ...], library: str)
 
 
 @pytest.mark.parametrize(
+    ("layers", "shape", "reading"),
+    [
+        ([{"type": "conv1d", "filters": 2, "kernel": 1}, "batch_norm", "flatten", {"type": "dense", "units": 3}],
+         (4, 2), {"dense1"}),
+        ([{"type": "conv1d", "filters": 2, "kernel": 1, "name": "a"},
+          {"type": "conv1d", "filters": 3, "kernel": 1, "name": "b", "inputs": ["input"]},
+          {"type": "concatenate", "inputs": ["a", "b"]}, "flatten", {"type": "dense", "units": 3}], (4, 2), {"dense1"}),
+        (["flatten", {"type": "repeat", "times": 2, "layers": [{"type": "dense", "units": 12}]}], (2, 2, 3),
+         {"repeat1", "repeat1.dense1"}),
+        (["flatten", "flatten", {"type": "dense", "units": 3}], (2, 2, 3), {"flatten2", "dense1"}),
+        (["flatten", {"type": "reshape", "shape": [12]}, {"type": "dense", "units": 3}], (2, 2, 3),
+         {"reshape1", "dense1"}),
+        # What is no map, and what is one pixel or one channel, lies there as it does here.
+        (["flatten", {"type": "dense", "units": 3}], (4, 2), set()),
+        (["flatten", {"type": "dense", "units": 3}], (2, 2, 1), set()),
+    ],
+)  # fmt: skip
+def test_what_reads_a_flattened_map_reads_it_in_another_order(
+    layers: list[Any], shape: tuple[int, ...], reading: set[str]
+) -> None:
+    turned, _ = net(layers, shape, "torch")
+    assert turned.orders.keys() == reading
+    for order in turned.orders.values():
+        channels = 5 if "concatenate" in str(layers) else shape[-1]
+        np.testing.assert_array_equal(order, np.arange(order.size).reshape(-1, channels).T.ravel())
+
+
+@pytest.mark.parametrize(
     ("layers", "shape", "library", "message"),
     [
         ([{"type": "echo_state", "units": 3}], (4, 2), "torch", r"'echo_state1': PyTorch has no layer of type echo"),
@@ -188,6 +216,11 @@ def test_there_and_back(layers: list[Any], shape: tuple[int, ...], library: str)
          r"'dense1': its weights are those of 'a', which Keras cannot say"),
         ([{"type": "layer_norm", "axes": [1]}], (4, 2), "keras", r"axes \[1\] has no words in Keras's layout"),
         (["flatten", {"type": "reshape", "shape": [2, 6]}], (2, 2, 3), "torch", r"'reshape1': it gives a flattened"),
+        ([{"type": "flatten", "axis": 2}], (2, 2, 3), "torch", r"'flatten1': it gives a flattened"),
+        ([{"type": "flatten", "name": "row"}, {"type": "dense", "units": 12},
+          {"type": "add", "inputs": ["row", "dense1"]}], (2, 2, 3), "torch", r"'add1': it gives a flattened"),
+        (["flatten", {"type": "residual", "layers": [{"type": "dense", "units": 12}]}], (2, 2, 3), "torch",
+         r"'residual1': it gives a flattened"),
         ([{"type": "conv1d", "filters": 2, "kernel": 1}, "layer_norm"], (4, 2), "torch", r"maps there have lengths"),
     ],
 )  # fmt: skip

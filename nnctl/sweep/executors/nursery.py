@@ -4,7 +4,7 @@ On Linux a command forks it as early as can be: it loads beside the command that
 are not to be forked, and each worker loads for itself.
 
 The standard library's `forkserver` is such a process, too, but always an interpreter of its own, which loads once more
-what the command has loaded, beside a process that watches over resources: two workers cost a quarter more of the
+what the command has loaded, beside a process that watches over resources: two workers cost a third more of the
 processor until they are there, and each reads the main module of whoever asks. Workers forked by the command itself
 would have no clean process to come from: it may have threads, as those of a progress bar, when one that died is
 replaced.

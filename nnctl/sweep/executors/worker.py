@@ -49,6 +49,8 @@ FOR_MEMORY = "fewer trials at a time (-j), or a smaller net or batch; the same l
 """The way out where memory is short."""
 _LOOK = 0.5
 """Seconds between two looks at a trial that another process trains."""
+_BESIDE = 0.005
+"""Seconds between two looks for a trial beside those under way: one at every turn is a fiftieth of a short trial."""
 _GRACE = 10.0
 """Seconds that a worker without a parent has to save; what it had saved before is whole in any case."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -106,15 +108,19 @@ def _answer(tasks: Connection, trials: Trials, idle: float | None, read: Callabl
 
     Raises EOFError at the end of tasks.
     """
+    due = 0.0
     while True:
-        if tasks.poll(0 if trials else idle):
-            asked: TrialTask | Reading = tasks.recv()
-            if isinstance(asked, Reading):
-                tasks.send(read(asked))
-                continue
-            trials.take(asked)
-        elif not trials:
-            return
+        if not trials or time.monotonic() >= due:
+            if tasks.poll(0 if trials else idle):
+                asked: TrialTask | Reading = tasks.recv()
+                if isinstance(asked, Reading):
+                    tasks.send(read(asked))
+                    continue
+                trials.take(asked)
+            elif not trials:
+                return
+            else:
+                due = time.monotonic() + _BESIDE
         ended = trials.turn()
         if ended is not None:
             tasks.send(ended)
