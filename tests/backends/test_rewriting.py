@@ -83,6 +83,26 @@ def test_the_way_back_through_a_normalization_reads_its_input_twice():
     assert [len(launch.outputs) for launch in back] == [4, 1]
 
 
+# -- relus of rows -------------------------------------------------------------------------
+
+
+def test_a_relu_of_rows_is_one_formula_with_what_it_reads_and_its_derivative_reads_its_result():
+    graph, case, inputs = training("flatten, {type: dense, units: 4, activation: relu}")
+    found = rewritten(graph)
+    verify(found)
+    (relu,) = (node for node in found.nodes if "relu" in node.op.name.split("+"))
+    assert relu.op.name == "add+relu"
+    (mask,) = (node for node in found.nodes if node.op.name == "relu'")
+    assert relu.outputs[0] in mask.inputs
+    expected = interpret(graph, inputs, case.sizes()).by_name()
+    assert_same(interpret(found, inputs, case.sizes()).by_name(), expected, 1e-12)
+
+
+def test_a_relu_of_images_is_made_again_on_the_way_back():
+    graph, *_ = training("{type: conv2d, filters: 3, kernel: 3, activation: relu}, flatten")
+    assert "add+relu'" in [node.op.name for node in rewritten(graph).nodes]
+
+
 # -- products in halves --------------------------------------------------------------------
 
 DENSE = "flatten, {type: dense, units: 5, activation: sigmoid}"

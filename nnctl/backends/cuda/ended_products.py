@@ -15,8 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
+from nnctl.backends.codegen import relu_masks
+from nnctl.backends.codegen.relu_masks import Term, term_of
 from nnctl.backends.cuda.calls import Call, ProductPrecision
 from nnctl.backends.cuda.kernels.ends import WITH_END, End, EndKind
 from nnctl.graph.ir import Graph, Node, Value
@@ -26,14 +28,11 @@ from nnctl.ops.shapes import TensorType
 from nnctl.ops.table import Attributes, Op
 from nnctl.plan.plan import Launch
 
-_Term: TypeAlias = Any
-"""A formula as a tree: an input's name, a number, or a primitive's name and terms."""
-
 _P, _Q = "product", "beside"
-_RELU: _Term = ("maximum", 0.0, _P)
-_SUMS: tuple[_Term, ...] = (("add", _P, _Q), ("add", _Q, _P))
-_MASK: _Term = ("where", ("greater", _Q, 0.0), 1.0, 0.0)
-_KINDS: Mapping[_Term, EndKind] = {
+_RELU: Term = ("maximum", 0.0, _P)
+_SUMS: tuple[Term, ...] = (("add", _P, _Q), ("add", _Q, _P))
+_MASK: Term = ("where", ("greater", _Q, 0.0), 1.0, 0.0)
+_KINDS: Mapping[Term, EndKind] = {
     **dict.fromkeys(_SUMS, "bias"),
     _RELU: "relu",
     **{("maximum", 0.0, each): "bias+relu" for each in _SUMS},
@@ -103,22 +102,13 @@ def ended_calls(launch: Launch, precision: ProductPrecision) -> list[Call]:
 
 def masked_by_results(graph: Graph) -> Graph:
     """The same graph, in which the derivative of a relu of a product and its bias reads the relu's result."""
-    producers, readers, results = graph.producers, graph.readers, set(graph.results)
-    position = {node: number for number, node in enumerate(graph.nodes)}
-    replaced: dict[Node, dict[Value, Value]] = {}
-    for node in graph.nodes:
-        if _term(node, [_P]) != _RELU or node.inputs[0] in results:
-            continue
-        (z,), (a,) = node.inputs, node.outputs
-        others = [reader for reader in readers[z] if reader is not node]
-        alike = all(position[node] < position[other] and _asks_for_the_sign(other, z) for other in others)
-        made = producers.get(z)
-        end = None if made is None else _ending(made, producers, readers)
-        ends = (made is not None and _may_end(made)) or (end is not None and end.kind == "bias")
-        if alike and ends:
-            for other in others:
-                replaced.setdefault(other, {})[z] = a
-    return graph.rebuilt(node.with_inputs(replaced.get(node, {})) for node in graph.nodes)
+    producers, readers = graph.producers, graph.readers
+
+    def ends(made: Node) -> bool:
+        end = _ending(made, producers, readers)
+        return _may_end(made) or (end is not None and end.kind == "bias")
+
+    return relu_masks.masked_by_results(graph, ends)
 
 
 def with_ends(graph: Graph) -> Graph:
@@ -155,7 +145,7 @@ def _ending(node: Node, producers: Mapping[Value, Node], readers: Mapping[Value,
         product = producers.get(value)
         if product is None or not _may_end(product) or readers[value] != [node]:
             continue
-        kind = _KINDS.get(_term(node, [_P if each is value else _Q for each in node.inputs]))
+        kind = _KINDS.get(term_of(node, [_P if each is value else _Q for each in node.inputs]))
         beside = tuple(each for each in node.inputs if each is not value)
         shape = value.shape if kind == "mask" else value.shape[-1:]
         if kind is not None and isinstance(node.op, ElementwiseOp) and all(each.shape == shape for each in beside):
@@ -166,25 +156,3 @@ def _ending(node: Node, producers: Mapping[Value, Node], readers: Mapping[Value,
 def _may_end(node: Node) -> bool:
     """True for a product, or a convolution of one group: small groups are not made in tiles."""
     return node.op.name in WITH_END and node.attributes.get("groups", 1) == 1
-
-
-def _term(node: Node, names: Sequence[str]) -> _Term:
-    """The tree of a formula whose inputs have these names; None for another op."""
-    if not isinstance(node.op, ElementwiseOp) or len(names) != len(node.inputs) or len(node.outputs) != 1:
-        return None
-    terms: list[_Term] = [*names]
-    for line in node.op.expression.lines:
-        terms.append((line.primitive, *(terms[a] if isinstance(a, int) else a for a in line.arguments)))
-    (result,) = node.op.expression.results
-    return terms[result] if isinstance(result, int) else result
-
-
-def _asks_for_the_sign(node: Node, z: Value) -> bool:
-    """True for a formula that asks of z whether it is above 0, and nothing else."""
-    if not isinstance(node.op, ElementwiseOp):
-        return False
-    expression = node.op.expression
-    places = {place for place, value in enumerate(node.inputs) if value is z}
-    uses = [line for line in expression.lines if any(isinstance(a, int) and a in places for a in line.arguments)]
-    asked = all(line.primitive == "greater" and line.arguments[1] == 0.0 for line in uses)
-    return asked and not any(isinstance(r, int) and r in places for r in expression.results)
