@@ -31,7 +31,7 @@ def load(tmp_path):
 
 def rows_of(data):
     """The first input of each split's rows, as it stands in the file."""
-    return {name: split.inputs[:, 0].astype(int).tolist() for name, split in data.splits.items()}
+    return {name: split.inputs[:][:, 0].astype(int).tolist() for name, split in data.splits.items()}
 
 
 NUMBERED = "columns: {x: {type: number, scale: none}}"
