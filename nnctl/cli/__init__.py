@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-BROKEN_PIPE = 141
-"""The exit code that a shell reports of a process that SIGPIPE ended: `nnctl … | head -1` is no failure of ours."""
 _BY_SIGNAL = (129, 130, 143)
 
 
@@ -87,7 +85,7 @@ def _guarded(arguments: Sequence[str] | None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     from nnctl.process.refusals import sentence_of, shortage_of
-    from nnctl.process.streams import drop_stdout
+    from nnctl.process.streams import BROKEN_PIPE, drop_stdout
 
     try:
         code = _run(arguments)

@@ -10,10 +10,10 @@ import typer
 from typer.core import TyperGroup
 
 from nnctl import __version__
-from nnctl.cli import BROKEN_PIPE
 from nnctl.cli.empty_paths import require_paths
 from nnctl.cli.former import require_present_names
 from nnctl.cli.plain import take_plainly
+from nnctl.process.streams import BROKEN_PIPE
 
 COMMANDS = (
     "init",

@@ -45,8 +45,8 @@ def train(
     import signal
     import sys
 
-    from nnctl.cli import BROKEN_PIPE
     from nnctl.errors import Interrupted, UsageError
+    from nnctl.process.streams import BROKEN_PIPE
     from nnctl.reporting.follow import RunSink, follow
     from nnctl.reporting.formats import FORMATS, format_named
     from nnctl.reporting.sinks import FileSink, Sink, StreamSink

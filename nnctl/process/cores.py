@@ -79,7 +79,7 @@ def short_turns() -> Iterator[None]:
     # Only here: commands that run no step start without it.
     import ctypes
 
-    call, (read, write) = _c_library().syscall, numbers
+    call, (read, write) = c_library().syscall, numbers
     before = ctypes.create_string_buffer(_ATTRIBUTES.size)
     if call(read, 0, before, _ATTRIBUTES.size, 0) != 0:
         yield
@@ -95,7 +95,8 @@ def short_turns() -> Iterator[None]:
 
 
 @cache
-def _c_library() -> ctypes.CDLL:
+def c_library() -> ctypes.CDLL:
+    """The functions of the C library of this process."""
     import ctypes
 
     return ctypes.CDLL(None)

@@ -7,6 +7,9 @@ import os
 import sys
 from typing import TextIO
 
+BROKEN_PIPE = 141
+"""The exit code that a shell reports of a process that SIGPIPE ended: `nnctl … | head -1` is no failure of ours."""
+
 
 def prepare_streams() -> None:
     """Open what is closed, and let stderr break nothing.

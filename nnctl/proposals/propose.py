@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from nnctl.data.paths import existing_file_or_folder
-from nnctl.data.tables.reading import COLUMNAR, RECORDS, SHEETS, TEXT
+from nnctl.data.tables.reading import COLUMNAR, RECORDS, SHEETS, TEXT, way_of
 from nnctl.data.words import nearest
 from nnctl.errors import DataError, UsageError
 from nnctl.proposals.proposal import Called, Proposal
@@ -53,6 +53,8 @@ def propose(given: Path, target: str | None, folder: Path, sheet: str | None = N
         from nnctl.proposals.tables import of_table
 
         return of_table(path, called, target, sheet)
+    if (way := way_of(path)) is not None:
+        raise DataError(f"{path}: {way}")
     raise DataError(
         f"{path}: its name does not say what it is\n  expected a folder of pictures, a table "
         "(.csv, .tsv, .jsonl, .parquet, .feather, .xlsx and more), .npz, .npy, an idx file (…ubyte) or .txt"

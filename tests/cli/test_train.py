@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from nnctl.cli import BROKEN_PIPE
+from nnctl.process.streams import BROKEN_PIPE
 
 SPECS = Path(__file__).parents[2] / "specs"
 NNCTL = (sys.executable, "-m", "nnctl")

@@ -31,7 +31,7 @@ def load(tmp_path):
 
 def rows_of(data):
     """The first input of each split's rows, as it stands in the file."""
-    return {name: split.inputs[:, 0].astype(int).tolist() for name, split in data.splits.items()}
+    return {name: split.inputs[:][:, 0].astype(int).tolist() for name, split in data.splits.items()}
 
 
 NUMBERED = "columns: {x: {type: number, scale: none}}"
@@ -189,6 +189,18 @@ def test_files_of_splits_by_name_of_their_columns(load):
     # One file for the test, and a share of the other for validation.
     drawn = load(f"path: t.csv, validation: 0.5, test: s.csv, {NUMBERED}", t=TRAIN, s="y,x,c\nno,6,a\n")
     assert {name: len(rows) for name, rows in rows_of(drawn).items()} == {"train": 2, "validation": 2, "test": 1}
+
+
+@pytest.mark.parametrize("in_memory", ["true", "false"])
+def test_what_is_left_out_need_be_in_the_first_file_alone(in_memory, load):
+    said = (
+        f"train: t.csv, test: s.csv, in_memory: {in_memory}, columns: {{x: {{type: number, scale: none}}, c: ignore}}"
+    )
+    data = load(said, t=TRAIN, s="y,x\nno,6\n")
+    assert rows_of(data) == {"train": [0, 1, 2, 3], "test": [6]}
+    assert data.advice == ()
+    with pytest.raises(DataError, match=r"t\.csv: there is no column 'cc'\n  did you mean 'c'\?"):
+        load(said.replace("c: ignore", "cc: ignore"), t=TRAIN, s="y,x,c\nno,6,a\n")
 
 
 def test_files_that_do_not_match(load):

@@ -11,6 +11,7 @@ from nnctl.backends.cpu.codegen.source import generate
 from nnctl.backends.cpu.component import Cpu
 from nnctl.backends.cpu.schedule import lowered
 from nnctl.components.signature import DataSignature
+from nnctl.engine import ahead
 from nnctl.engine.ahead import compile_ahead
 from nnctl.graph.ir import Graph
 from nnctl.graph.network import Network
@@ -49,6 +50,8 @@ def asked(tmp_path, monkeypatch) -> list[tuple[Graph, Mapping[str, int]]]:
 
     monkeypatch.setenv("NNCTL_CACHE", str(tmp_path))
     monkeypatch.setattr(Cpu, "compile_ahead", note)
+    monkeypatch.setattr(ahead, "_DEEP", 22)
+    monkeypatch.setattr(ahead, "_TIMES", 2)
     return found
 
 
@@ -64,7 +67,14 @@ def test_a_shallower_net_has_all_kinds_of_launches_of_a_deep_one(name, asked):
 
 
 def test_a_net_that_is_planned_soon_has_nothing_compiled_ahead(asked):
-    compile_ahead(deep("dense", 15), 16, 48, "cpu", 2)
+    compile_ahead(deep("dense", 16), 16, 48, "cpu", 2)
+    assert not asked
+
+
+def test_a_net_without_copies_is_planned_once(asked):
+    listed = "".join("  - {type: dense, units: 4}\n" for _ in range(30))
+    network = Network(net(f"layers:\n{listed}cost: mse\n"), DataSignature((4,), "real", None, (4,)))
+    compile_ahead(network, 16, 48, "cpu", 2)
     assert not asked
 
 

@@ -343,6 +343,8 @@ ERRORS = {
     "one amount": ("t.csv", "x,y\n" + "1,2.5\n2,2.5\n" * 10, 3, "every target is '2.5'"),
     "nothing left": ("t.csv", "x,y\n" + "1,a\n1,b\n" * 10, 3, "no column is left for the inputs"),
     "targets all different": ("t.csv", "x,y\n" + "".join(f"{i % 3},n{i}\n" for i in range(30)), 3, "no classes"),
+    "packed otherwise": ("t.csv.zip", "x", 3, "unpack it; a text may be packed as .gz, .bz2 or .zst"),
+    "an array of JSON": ("t.json", "[]", 3, "an object a line are read\n  write it so, as t.jsonl"),
     "another ending": ("t.docx", "x", 3, "its name does not say what it is"),
 }
 

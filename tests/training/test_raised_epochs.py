@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nnctl.components.registry import components
 from nnctl.reporting.follow import RunSink, follow
+from nnctl.runs import checkpoints
 from nnctl.spec.load import Loaded, load_text
 from nnctl.training import session
 from nnctl.training.events import Started
@@ -65,3 +68,22 @@ def test_a_schedule_of_stated_length_jumps_nowhere(tmp_path: Path, monkeypatch: 
     schedule = "{type: cosine, duration: 4}"
     follow(session.train(spec(schedule, 4), out=Path("run")), [RunSink()])
     assert advice(spec(schedule, 8)) == []
+
+
+@pytest.mark.parametrize("every", ["1 epochs", "2 epochs", "12 steps"])
+def test_more_epochs_are_those_of_a_longer_run(every: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit, though the row at the former end is one more where no evaluation would be there."""
+    monkeypatch.chdir(tmp_path)
+    text = SPEC.replace("SCHEDULE", "{type: exponential, gamma: 0.9}")
+    ends = {"whole": (7,), "raised": (3, 7)}
+    for out, epochs in ends.items():
+        for each in epochs:
+            overrides = [f"schedule.epochs={each}", f"schedule.evaluate_every={every}"]
+            follow(session.train(load_text(text, "s.yaml", overrides), out=Path(out), resume=True), [RunSink()])
+    whole, raised = (checkpoints.load(Path(out, "checkpoints/last.safetensors")).tensors for out in ends)
+    for name, array in whole.items():
+        np.testing.assert_array_equal(raised[name], array, err_msg=name)
+    steps = {
+        out: [json.loads(line)["step"] for line in Path(out, "metrics.jsonl").read_text().splitlines()] for out in ends
+    }
+    assert set(steps["raised"]) == set(steps["whole"]) | {12}

@@ -72,13 +72,14 @@ def compiled_step(kinds: Sequence[Kind], what: str) -> Functions:
 def compile_ahead(kinds: Sequence[Kind], what: str) -> bool:
     """Begin to compile in another process what is new to this machine: `compiled_step` goes on with it.
 
-    It is left for then where no core is free, or something else was begun. Gives False where nothing is new.
+    It is left for then where that is not worth another process, or no core is free. Gives False where nothing is new.
     """
     new = [kind for kind in kinds if kind not in _loaded and found_bytes("launch", _parts(kind)) is None]
-    if new and cores() > 1 and not _begun:
+    if new and not _begun:
         compiling = _Compiling(new, [], what, len(kinds))
-        compiling.begin()
-        _begun.append(compiling)
+        if compiling.helpers:
+            compiling.begin()
+            _begun.append(compiling)
     return bool(new)
 
 
@@ -127,7 +128,8 @@ def _code_of(kinds: Sequence[Kind], what: str) -> list[bytes]:
 class _Compiling:
     """The code of kinds that are new to this machine, with a report on the log.
 
-    loaders: of what they call, to be run beside. kinds: how many the step has.
+    loaders: of what they call, to be run beside. kinds: how many the step has. helpers: other processes that the work
+    is worth.
     """
 
     def __init__(self, new: Sequence[Kind], loaders: Sequence[Callable[[], object]], what: str, kinds: int) -> None:
@@ -137,34 +139,33 @@ class _Compiling:
         self._loaders = loaders
         self._what = what
         self._of = f"{len(new)} of {kinds} kind{'' if kinds == 1 else 's'} of launches"
-        self._worth = min(cores(), len(new), 1 + sum(work.values()) // _WORK_A_HELPER) - 1
+        self.helpers = min(cores(), len(new), 1 + sum(work.values()) // _WORK_A_HELPER) - 1
         self._hands: list[threading.Thread] = []
-        self._helpers: list[Helper] = []
+        self._helping: list[Helper] = []
         self._count = len(new)
         self._made: dict[Kind, bytes] = {}
         self._left_undone: list[Kind] = []
         self._raised: list[Exception] = []
         self._said = time.monotonic()
 
-    def begin(self, least: int = 1) -> None:
-        """Have other processes compile from now on, as many as the work is worth, but so many at least."""
+    def begin(self) -> None:
+        """Have other processes compile from now on, as many as the work is worth."""
         log.info("compiling %s, once for this machine: %s", self._what, self._of)
-        hands = max(least, self._worth)
-        self._hands = [threading.Thread(target=self._have_helped, daemon=True) for _ in range(hands)]
+        self._hands = [threading.Thread(target=self._have_helped, daemon=True) for _ in range(self.helpers)]
         for hand in self._hands:
             hand.start()
 
     def run(self) -> dict[Kind, bytes]:
         """Compile them all: here, and in other processes, if they have begun or there are cores and kinds enough."""
         if not self._hands:
-            self.begin(least=0)
+            self.begin()
         try:
             for load in self._loaders:
                 load()
             self._work_through(object_code)
         finally:
             self._waiting.clear()
-            for helper in self._helpers:
+            for helper in self._helping:
                 helper.spare()
             for hand in self._hands:
                 hand.join()
@@ -179,7 +180,7 @@ class _Compiling:
         """Compile what waits in another process. What that leaves undone when it ends is done here."""
         try:
             with Helper() as helper:
-                self._helpers.append(helper)
+                self._helping.append(helper)
                 helper.ready()
                 self._work_through(helper.code)
         except HelperGoneError:

@@ -17,6 +17,7 @@ from nnctl.backends.cpu.cycles import seconds_a_cycle
 from nnctl.backends.cpu.joint import WALKS, Row
 from nnctl.backends.cpu.layouts import LINE
 from nnctl.backends.cpu.pace import Crew, Pace
+from nnctl.backends.cpu.paging import have_given
 from nnctl.backends.cpu.schedule import CpuPlan
 from nnctl.backends.cpu.sharing import SharedTables
 from nnctl.backends.cpu.tables import Memory, ThreadTable, aligned
@@ -51,6 +52,9 @@ class CompiledStep:
         """Of all chunks that have ended."""
         self._steps = 0
         self._choice = choice
+        # Before its code, which may have to be compiled: the system gives the memory meanwhile.
+        arena = aligned(max(LINE, plan.arena_bytes))
+        have_given(arena)
         self._pace = Pace(self.threads, choice.fastest, shares=not timed)
         self.code = plan.code
         self._walk = self.code.walk
@@ -60,7 +64,7 @@ class CompiledStep:
         self._counters = aligned(6 * LINE)
         clock = np.zeros(len(plan.launches) + 2, np.int64) if timed else None
         constants = constants_of(plan, storage, np.asarray)
-        self._memory = Memory(aligned(max(LINE, plan.arena_bytes)), storage, constants, self._counters, clock)
+        self._memory = Memory(arena, storage, constants, self._counters, clock)
         self._tables: dict[int, list[ThreadTable]] = {}
         self._tables_of(self.threads)
         self._shared: dict[int, SharedTables] = {}

@@ -119,10 +119,12 @@ class TableSource(TableFile, IgnoringSource):
         weight = () if self.weights is None or self.weights == BALANCED else (self.weights,)
         split = self.split if isinstance(self.split, SplitBy) else None
         aside = () if split is None or split.name is None else (split.name,)
-        kinds, doubts = columns_of(table, self.said, (*self.targets, *weight), aside)
-        table, kept, dropped = without_gaps(table, self.said, (*kinds, *self.targets))
-        hints = hints_of(table, self.said, split, None if assigned is None else assigned[kept], self.fold)
-        targets, classes = targets_of(table, self.targets, self.target_type, self.said)
+        # What is left out may be in the first of several files alone.
+        said = {name: column for name, column in self.said.items() if column.used or name in table.columns}
+        kinds, doubts = columns_of(table, said, (*self.targets, *weight), aside)
+        table, kept, dropped = without_gaps(table, said, (*kinds, *self.targets))
+        hints = hints_of(table, said, split, None if assigned is None else assigned[kept], self.fold)
+        targets, classes = targets_of(table, self.targets, self.target_type, said)
         if classes is not None and hints.assigned is not None:
             counted = tuple(map(str, self.classes or self.counted(classes) or ()))
             require_training(table.cells(self.targets[0]), targets, classes, counted, hints.assigned)

@@ -54,13 +54,17 @@ def read_joined(
     """(the table of all rows, the split of each by its file or None of one file, a sentence for each doubt).
 
     files: by the split that they are for, train first. in_memory: as `open_table` has it, of all together. Raises
-    DataError where columns differ.
+    DataError where columns differ; those that the spec leaves out need be in the first file alone.
     """
-    if len(files) == 1:
-        return open_table(files["train"], layout, in_memory), None, ()
-    in_memory = not belongs_on_disk(list(files.values()), in_memory)
+    if len(files) > 1:
+        in_memory = not belongs_on_disk(list(files.values()), in_memory)
     tables = [open_table(path, layout, in_memory) for path in files.values()]
-    names = list(tables[0].columns)
+    for name in layout.left_out:
+        tables[0].require(name)
+    if len(files) == 1:
+        return tables[0], None, ()
+    optional = layout.left_out
+    names = [n for n in tables[0].columns if n not in optional or all(n in table.columns for table in tables)]
     advice = _match(tables, names)
     # A column of texts in one file and of numbers in another is read as written in all: its kind is decided over both.
     if mixed := {name for name in names if not _alike([table.type_of(name) for table in tables])}:
@@ -96,7 +100,7 @@ def _match(tables: list[Table], names: list[str]) -> tuple[str, ...]:
                 raise DataError(
                     f"{table.place.name}: there is no column {cut(name)!r}, as in {tables[0].place.name}\n  {hint}"
                 )
-        if more := [name for name in table.columns if name not in names]:
+        if more := [name for name in table.columns if name not in tables[0].columns]:
             advice.append(
                 f"{table.place.name} has columns that the training rows lack, and they are left out: {some(more)}"
             )

@@ -23,6 +23,7 @@ COLUMNAR = (".parquet", ".feather", ".arrow")
 SHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 TEXT = tuple(ending + packed for ending in _TEXT for packed in _PACKED)
 RECORDS = tuple(ending + packed for ending in _RECORDS for packed in _PACKED)
+_OTHER_PACKS = (".zip", ".xz", ".lzma", ".7z", ".rar", ".tar", ".tgz", ".tar.gz")
 _IN_MEMORY = 4
 """Bytes of memory that a byte of a file takes, about: as text, as columns, and as inputs."""
 
@@ -81,7 +82,19 @@ def reader_of(path: Path, layout: Layout) -> Reader:
         from nnctl.data.tables.delimited import DelimitedReader
 
         return DelimitedReader(path, layout)
+    if (way := way_of(path)) is not None:
+        raise DataError(f"{path}: {way}")
     plain = ", ".join((*_TEXT, *_RECORDS, *COLUMNAR, *SHEETS))
     raise DataError(
         f"{path}: is no table that can be read\n  expected one of {plain}; texts may be packed (.gz, .bz2, .zst)"
     )
+
+
+def way_of(path: Path) -> str | None:
+    """The words for a file that is nearly one that is read, with the way to make it one; None for others."""
+    name = path.name.lower()
+    if name.endswith(_OTHER_PACKS):
+        return "it is packed in a way that is not read\n  unpack it; a text may be packed as .gz, .bz2 or .zst"
+    if name.endswith(".json"):
+        return f"of JSON, files with an object a line are read\n  write it so, as {path.stem}.jsonl"
+    return None
