@@ -340,7 +340,7 @@ complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l monitor -x -d 'Rank by this column, by several; what the runs monitor if absent'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l constraint -x -d 'What a trial has to meet; repeatable'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l ensemble -x -d 'At the end judge the N best trials together, by vote and mean'
-complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l jobs -s j -x -d 'Trials at a time; one a core if absent, and all a cluster takes'
+complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l jobs -s j -x -d 'Trials at a time; as many as do best if absent; all a cluster takes'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l on -x -d 'local, a Dask scheduler dask,//HOST,8786, or slurm.yaml'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l set -x -a '(__nnctl_ask setting)' -d 'Override a value of the spec; repeatable'
 complete -c nnctl -n '__nnctl_using sweep; and not __nnctl_using sweep show; and not __nnctl_using sweep fetch' -l out -x -a '(__fish_complete_directories)' -d 'The sweep’s folder, or s3,//…; runs/<name>/sweep-<key> if absent'
