@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.command import Spent, nnctl, unused
-from benchmarks.record import cores, keep, machine, versions, words_of
+from benchmarks.record import keep, machine, versions, words_of
 
 _SPEC = """
 data: xor
@@ -32,32 +32,32 @@ _FILES = ("spec.yaml", "origin.json", "summary.json")
 """The files of a trial by which it is known to be finished."""
 
 
-def train(folder: Path, trials: int, rounds: int, jobs: int) -> dict[str, Any]:
-    """A row: so many trials, trained."""
+def train(folder: Path, trials: int, rounds: int) -> dict[str, Any]:
+    """A row: so many trials, trained, as many at a time as nnctl chooses."""
     spent: list[Spent] = []
     for _ in range(rounds):
-        spent.append(_sweep(folder, unused(folder, "run"), trials, jobs))
+        spent.append(_sweep(folder, unused(folder, "run"), trials))
     return _row(f"{trials:,} trials of XOR, trained", trials, spent)
 
 
 def read(folder: Path, trials: int, rounds: int) -> list[dict[str, Any]]:
     """Rows: so many trials that were trained before, gone on with, and shown."""
     run = unused(folder, "run")
-    _sweep(folder, run, 1, 1)
+    _sweep(folder, run, 1)
     for number in range(1, trials):
         trial = run / f"{number:04d}"
         trial.mkdir()
         for name in _FILES:
             shutil.copy(run / "0000" / name, trial / name)
-    gone_on = [_sweep(folder, run, trials, 1) for _ in range(rounds)]
+    gone_on = [_sweep(folder, run, trials) for _ in range(rounds)]
     shown = [nnctl(folder, "sweep", "show", run.name) for _ in range(rounds)]
     return [_row(f"{trials:,} trials trained before, gone on with", trials, gone_on),
             _row(f"{trials:,} trials trained before, shown", trials, shown)]  # fmt: skip
 
 
-def _sweep(folder: Path, run: Path, trials: int, jobs: int) -> Spent:
+def _sweep(folder: Path, run: Path, trials: int) -> Spent:
     space = ("--space", "optimizer.learning_rate=0.5:5:log", "--trials", str(trials))
-    return nnctl(folder, "sweep", "spec.yaml", *space, "-j", str(jobs), "--quiet", "--out", run.name)
+    return nnctl(folder, "sweep", "spec.yaml", *space, "--quiet", "--out", run.name)
 
 
 def _row(what: str, trials: int, spent: Sequence[Spent]) -> dict[str, Any]:
@@ -89,16 +89,16 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--quick", action="store_true", help="see that it runs: few trials, nothing kept")
     options = parser.parse_args(arguments)
     counts = (2, 3) if options.quick else options.trials or (200, 2_000)
-    result, jobs = machine(), cores()
+    result = machine()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "spec.yaml").write_text(_SPEC, encoding="utf-8")
-        _sweep(folder, unused(folder, "run"), 1, 1)  # what is compiled once for the machine
-        rows = [train(folder, count, options.rounds, jobs) for count in counts]
+        _sweep(folder, unused(folder, "run"), 1)  # what is compiled once for the machine
+        rows = [train(folder, count, options.rounds) for count in counts]
         rows += read(folder, 3 if options.quick else options.finished, options.rounds)
     lines = [
-        f"Whole commands, best of {options.rounds}, -j {jobs}; the greatest memory of any process; {words_of(result)}, "
-        f"load {result['load']} of other work, {result['date']}.",
+        f"Whole commands, best of {options.rounds}, as many at a time as nnctl chooses; the greatest memory of any "
+        f"process; {words_of(result)}, load {result['load']} of other work, {result['date']}.",
         "",
         *lines_of(rows),
     ]

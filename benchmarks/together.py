@@ -38,11 +38,11 @@ _RATES, _STRENGTHS = "optimizer.learning_rate", "regularizer.strength"
 class Way:
     """A way to train the trials: so many at a time, so many of them in a process. rows: what it prints.
 
-    path: of the setting in which they differ beside their seeds.
+    jobs: None where nnctl chooses both. path: of the setting in which they differ beside their seeds.
     """
 
-    jobs: int
-    together: int
+    jobs: int | None
+    together: int = 1
     path: str = _RATES
     spent: list[Spent] = field(default_factory=list)
     rows: list[Any] = field(default_factory=list)
@@ -51,6 +51,8 @@ class Way:
     def words(self) -> str:
         """The way in a table."""
         differ = "" if self.path == _RATES else ", that differ in λ"
+        if self.jobs is None:
+            return f"as nnctl chooses{differ}"
         if self.together == 1:
             return f"{self.jobs} at a time, a process each{differ}"
         processes = -(-self.jobs // self.together)
@@ -63,7 +65,9 @@ class Way:
         line = ("--grid", f"{self.path}={values}", "--seeds", str(-(-trials // _VALUES)))
         if self.path == _STRENGTHS:
             line = (*line, "--set", "regularizer={type: l2, strength: 1.0}")
-        line = (*line, "-j", str(self.jobs), "--set", f"sweep.together={self.together}", "--quiet", "--out", out)
+        if self.jobs is not None:
+            line = (*line, "-j", str(self.jobs), "--set", f"sweep.together={self.together}")
+        line = (*line, "--quiet", "--out", out)
         printed = folder / "rows.jsonl"
         self.spent.append(nnctl(folder, "sweep", "spec.yaml", *line, output=printed))
         self.rows = [json.loads(row)["metrics"] for row in printed.read_text(encoding="utf-8").splitlines()]
@@ -74,7 +78,8 @@ def ways_of(backend: str) -> list[Way]:
     if backend == "cuda":
         return [Way(1, 1), Way(8, 1), Way(8, 8), Way(16, 16), Way(32, 32)]
     count = cores()
-    return [Way(count, 1), Way(count, count), Way(4 * count, 4), *(Way(count, n, _STRENGTHS) for n in (1, count))]
+    ways = [Way(None), Way(count, 1), Way(count, count), Way(4 * count, 4)]
+    return [*ways, *(Way(count, n, _STRENGTHS) for n in (1, count))]
 
 
 def table_of(ways: Sequence[Way], trials: int) -> list[dict[str, Any]]:

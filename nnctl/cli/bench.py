@@ -38,10 +38,12 @@ def bench(
     """
     import sys
     from dataclasses import asdict
+    from pathlib import Path
 
     from nnctl.analysis.bench import bench as measure
     from nnctl.cli.printing import print_rows
     from nnctl.errors import require_choice
+    from nnctl.sweep.executors.waiting import FLUSHES, SHARE, flush_seconds
     from nnctl.training.specs import open_spec
 
     require_choice("--step", step, ("train", "evaluate"))
@@ -65,7 +67,9 @@ def bench(
         file=sys.stderr,
     )
     if step == "train" and measured.together == 1:
-        print("trials of a sweep do best in a process each, as many as there are cores (-j)", file=sys.stderr)
+        flush = 1e3 * flush_seconds(Path())
+        brief = f"those under {FLUSHES * flush / SHARE:,.0f} ms several of a process, for a flush takes {flush:.2g} ms"
+        print(f"trials of a sweep do best in a process each, a core each; {brief}", file=sys.stderr)
     if measured.gain is not None:
         how = f"-j {measured.together}" if measured.together > 1 else f"sweep.together: {measured.beside}"
         gained = f"{measured.gain:.2f} × as many steps a second as one alone"

@@ -44,6 +44,7 @@ def sweep(
     """
     import sys
     from contextlib import closing
+    from functools import partial
 
     from nnctl.errors import Interrupted, RunError
     from nnctl.sweep import runner
@@ -66,7 +67,7 @@ def sweep(
             from nnctl.sweep.optuna_export import require_writable
 
             require_writable(asked.export)
-        executor = open_executor(execution.on, study, execution.jobs)
+        executor = open_executor(execution.on, study, execution.jobs, None if quiet else partial(typer.echo, err=True))
         if not quiet and execution.jobs is not None:
             _tell_of_lag(study, execution.jobs)
         with stop_on_signals() as stop, closing(runner.run(study, executor, stop)) as running:

@@ -93,7 +93,11 @@ class ExecutionOptions:
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", "-j", metavar="N", min=1, help="Trials at a time; one a core if absent, and all a cluster takes."
+            "--jobs",
+            "-j",
+            metavar="N",
+            min=1,
+            help="Trials at a time; as many as do best if absent; all a cluster takes.",
         ),
     ] = None
     on: Annotated[

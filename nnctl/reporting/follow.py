@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
-from nnctl.process.together import to_its_end
+from nnctl.process.together import Work, aside, to_its_end
 from nnctl.reporting.formats import JsonLines
 from nnctl.reporting.sinks import FileSink, Sink
 from nnctl.runs.durable import GrowingFile
 from nnctl.runs.folder import RunFolder
-from nnctl.training.events import Computing, Event, Finished, Paused, Saving, Started, Watched
+from nnctl.training.events import Computing, Event, Finished, Paused, Saving, Started, Tested, Watched
 
 
 class RunSink:
@@ -72,8 +73,8 @@ def follow(
 
 def following(
     events: Iterable[Event], sinks: Sequence[Sink], *, reader_gone: Callable[[], None] | None = None
-) -> Generator[None, None, Finished | Paused | None]:
-    """Do `follow`, and give way while a chunk of steps is under way."""
+) -> Work[Finished | Paused | None]:
+    """Do `follow`, and give way while a chunk of steps is under way, or rows are brought to the disk."""
     active = list(sinks)
     ended: Finished | Paused | None = None
     with ExitStack() as stack:
@@ -84,11 +85,14 @@ def following(
             stack.enter_context(closing(events))
         for event in events:
             if isinstance(event, Computing):
-                yield
+                yield event.due
                 continue
             for sink in tuple(active):
                 try:
-                    sink.handle(event)
+                    if isinstance(event, Saving | Tested):
+                        yield from aside(partial(sink.handle, event))
+                    else:
+                        sink.handle(event)
                 except BrokenPipeError:
                     if reader_gone is None:
                         raise

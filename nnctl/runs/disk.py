@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 
 class Disk:
-    """The operating system's. Every method raises OSError."""
+    """The operating system's. Every method raises OSError. waited: seconds that flushes have taken."""
+
+    waited = 0.0
 
     def make_folder(self, path: Path) -> None:
         """Make one folder, in a folder that is there."""
@@ -34,7 +37,7 @@ class Disk:
 
     def flush(self, descriptor: int) -> None:
         """Bring a file's content to the disk."""
-        os.fsync(descriptor)
+        self._wait(descriptor)
 
     def rename(self, path: Path, new: Path) -> None:
         """Give a file the name `new`, atomically, in place of what had it."""
@@ -54,6 +57,11 @@ class Disk:
             return  # Windows cannot open a folder as a file; NTFS journals names itself.
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(descriptor)
+            self._wait(descriptor)
         finally:
             os.close(descriptor)
+
+    def _wait(self, descriptor: int) -> None:
+        before = time.perf_counter()
+        os.fsync(descriptor)
+        self.waited += time.perf_counter() - before

@@ -107,7 +107,7 @@ class Sweep:
     ] = ()
     together: Annotated[
         PositiveInt | None,
-        "N: of the trials at a time on this machine, those that one process trains in turn; if absent 1, more on a GPU",
+        "N: of the trials at a time on this machine, those that one process trains; if absent as many as do best",
     ] = None
     ensemble: Annotated[
         Annotated[int, Ge(2)] | None,

@@ -20,7 +20,7 @@ from dataclasses import field
 from typing import Any, TypeAlias, TypeVar
 
 from nnctl.late import dataclass
-from nnctl.process.together import Work
+from nnctl.process.together import Aside, Work
 
 T = TypeVar("T")
 
@@ -84,10 +84,13 @@ class Pretrained:
 
 @dataclass(frozen=True)
 class Computing:
-    """Steps or batches of a split are under way, and the run waits for them as soon as it is asked to go on.
+    """Steps, batches of a split, or files are under way, and the run waits for them as soon as it is asked to go on.
 
-    Who drives several runs lets others begin theirs meanwhile; no sink is told.
+    Who drives several runs lets others begin theirs meanwhile; no sink is told. due: what must have ended before it is
+    of use to go on; None where that may be at once.
     """
+
+    due: Aside[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -186,8 +189,8 @@ def computing(work: Work[T]) -> Generator[Event, None, T]:
     with closing(work):
         while True:
             try:
-                next(work)
+                due = next(work)
             except StopIteration as ended:
                 result: T = ended.value
                 return result
-            yield Computing()
+            yield Computing(due)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 
+from nnctl.process.together import aside
 from nnctl.runs.checkpoints import Checkpoint
-from nnctl.training.events import Saved, Saving
+from nnctl.training.events import Event, Saved, Saving, computing
 
 SAVE_SECONDS = 0.5
 """At most this much work is lost, unless saving is slow: it may cost a twentieth of the time."""
@@ -55,7 +57,7 @@ class Saver:
         """True where so much time has gone by since the last checkpoint that the next is due."""
         return self._clock() - self._at >= max(SAVE_SECONDS, SAVE_SHARE * self._cost)
 
-    def save(self, step: int, checkpoint: Callable[[], Checkpoint]) -> Iterator[Saving | Saved]:
+    def save(self, step: int, checkpoint: Callable[[], Checkpoint]) -> Iterator[Event]:
         """Write the best and the last checkpoint, which is that of `step`, unless they are written."""
         if self.store is None or self.step == step:
             return
@@ -64,14 +66,21 @@ class Saver:
         # Best first. Killed between the two, `best` is ahead of `last`; the steps from
         # `last` on are the same again and meet the same best.
         if self.best is not None and self.best.progress["step"] == step:
-            self.store.save(self.best, "best", "last")
+            yield from self._write(self.best, "best", "last")
             self.best = None
         else:
-            self.save_best()
-            self.store.save(checkpoint(), "last")
+            if self.best is not None:
+                yield from self._write(self.best, "best")
+                self.best = None
+            yield from self._write(checkpoint(), "last")
         self.step, self._at = step, self._clock()
         self._cost = self._at - before
         yield Saved(step)
+
+    def _write(self, checkpoint: Checkpoint, *names: str) -> Generator[Event, None, None]:
+        """Write a checkpoint, which nobody changes, and give way where others may go on meanwhile."""
+        assert self.store is not None
+        yield from computing(aside(partial(self.store.save, checkpoint, *names)))
 
     def save_best(self) -> None:
         """Write the best checkpoint, unless it is written."""

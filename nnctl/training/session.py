@@ -6,6 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +29,7 @@ from nnctl.late import dataclass
 from nnctl.ops.shapes import resolve
 from nnctl.process.signals import leavable
 from nnctl.process.system import system
+from nnctl.process.together import aside
 from nnctl.runs.checkpoints import Checkpoint, FolderStore, renew_copy
 from nnctl.runs.durable import remove_durably
 from nnctl.runs.folder import RunFolder, claim, claim_next, latest, point_latest, require_free
@@ -36,7 +38,7 @@ from nnctl.runs.sealed import sha256, write_record
 from nnctl.spec.check.advice import advice
 from nnctl.spec.load import Loaded
 from nnctl.training.chunk_length import Pace
-from nnctl.training.events import NO_ROWS, Event, Finished, Pausing, Saved, Started
+from nnctl.training.events import NO_ROWS, Event, Finished, Pausing, Saved, Started, computing
 from nnctl.training.failing import Failing
 from nnctl.training.kept import Kept
 from nnctl.training.loop import Loop
@@ -123,12 +125,22 @@ class _Session:
             require_free(self.out)
         data, engine = self._prepare()
         transfer(self.loaded, engine)
-        with claim(self.out) if self.out is not None else claim_next(self.name) as (folder, lock):
-            folder.tidy(begun=False)
-            folder.begin(self.loaded.text, _origin(self.loaded, data, engine))
-            if self.out is None:
-                point_latest(folder)
+        claimed = claim(self.out) if self.out is not None else claim_next(self.name)
+        origin = _origin(self.loaded, data, engine)
+        with ExitStack() as stack:
+            folder, lock = yield from computing(aside(partial(self._claim, stack, claimed, origin)))
             yield from self._train(folder, lock, data, engine)
+
+    def _claim(
+        self, stack: ExitStack, claimed: AbstractContextManager[tuple[RunFolder, Lock]], origin: Mapping[str, Any]
+    ) -> tuple[RunFolder, Lock]:
+        """Make a new folder that of the run; the stack lets it go."""
+        folder, lock = stack.enter_context(claimed)
+        folder.tidy(begun=False)
+        folder.begin(self.loaded.text, origin)
+        if self.out is None:
+            point_latest(folder)
+        return folder, lock
 
     def go_on(self, folder: RunFolder) -> Iterator[Event]:
         """Train from the last checkpoint on, where steps are left."""
@@ -220,7 +232,7 @@ class _Session:
                 _note_time(folder, loop)
             if isinstance(event, Finished):
                 lock.require_in_place()
-                folder.finish(event.summary)
+                yield from computing(aside(partial(folder.finish, event.summary)))
                 yield Finished(event.summary, str(folder.path), warnings=_verdict(loop, data, event.summary))
             else:
                 yield event

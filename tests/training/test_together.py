@@ -89,7 +89,6 @@ def test_runs_in_turn_are_to_the_bit_what_each_is_alone(backend: str) -> None:
     assert stops[2].summary["stopped"]
     # Who ends early is gone before the others.
     assert next(iter(ends)) == "together-1"
-    assert list(ends)[-1] == "together-3"
     for number, overrides in enumerate(trials):
         end = alone(f"alone-{number}", *overrides)
         assert type(end) is type(stops[number])
@@ -112,7 +111,12 @@ def test_others_begin_their_chunks_while_one_is_under_way(monkeypatch: pytest.Mo
 
         return told
 
+    def no_thread(call: Callable[[], Any]) -> None:
+        raise RuntimeError("can't start new thread")
+
     monkeypatch.setattr(Engine, "begin", logged)
+    # The disk has no say in whose turn it is.
+    monkeypatch.setattr("nnctl.process.together.Aside", no_thread)
     together: Together[str, Any] = Together()
     for seed in (1, 2):
         # Nets that share their graphs would be known by one spec.

@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from nnctl.sweep.executors.contract import Elsewhere, Executor, Failed, Outcome,
 from nnctl.sweep.executors.worker import FULL, training_here
 
 if TYPE_CHECKING:
+    from nnctl.process.together import Work
     from nnctl.runs.carried import Carrier
     from nnctl.spec.load import Loaded
     from nnctl.sweep.away import Away
@@ -99,7 +100,7 @@ class _Carrying:
 
 def training_there(
     base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None, threads: int = 1
-) -> Generator[None, None, Outcome]:
+) -> Work[Outcome]:
     """Do `training` for a trial at an address: go on with what was carried there last, whoever it was."""
     from nnctl.errors import NnctlError
     from nnctl.process.refusals import sentence_of

@@ -10,6 +10,7 @@ from nnctl.late import dataclass
 
 if TYPE_CHECKING:
     from nnctl.runs.addresses import Address
+    from nnctl.sweep.executors.waiting import Spent
     from nnctl.sweep.rungs import Watch
 
 
@@ -102,10 +103,11 @@ class Read:
 
 @dataclass(frozen=True)
 class Ended:
-    """A worker's word on the trial of a number."""
+    """A worker's word on the trial of a number. spent: None where it was the first, or beside others."""
 
     number: int
     outcome: Outcome
+    spent: Spent | None = None
 
 
 Outcome = Trained | Paused | Pruned | Failed | Halted | Elsewhere

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
 from nnctl.errors import RunError, UsageError
 from nnctl.process import memory
 from nnctl.process.cores import cores
 from nnctl.spec.load import Loaded
-from nnctl.sweep.executors.contract import Ended, Failed, Halted, Outcome, Read, Reading, TrialTask
+from nnctl.sweep.executors.contract import Ended, Failed, Halted, Outcome, Read, Reading, Trained, TrialTask
 from nnctl.sweep.executors.nursery import start_worker
+from nnctl.sweep.executors.waiting import Spent, Waiting
 from nnctl.sweep.executors.worker import FOR_MEMORY, Ready
 
 PATIENCE = 60.0
@@ -23,6 +24,8 @@ _TIMES = 2
 
 class Worker:
     """A worker process and what it is doing. tasks: by number, those without an outcome. net: of the last one.
+
+    spent: what the last trial that ended has, where that is known.
 
     leaving: whether it has lost its device or was told to end, and takes no more. dead: whether it has ended.
     """
@@ -39,6 +42,7 @@ class Worker:
             ) from error
         self.tasks: dict[int, TrialTask] = {}
         self.net: str | None = None
+        self.spent: Spent | None = None
         self.ready = self.leaving = self.dead = False
 
     def takes(self, task: TrialTask, together: int) -> bool:
@@ -75,6 +79,7 @@ class Worker:
         Raises RunError where it ended by itself before it could take a task, as any other would; unless `stopping`,
         told to end. One that was killed then has failed as one that was killed later.
         """
+        self.spent = None
         try:
             word: Ended | Ready = self.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -91,6 +96,7 @@ class Worker:
         if isinstance(word, Ready):
             self.ready = True
             return []
+        self.spent = word.spent
         gone = isinstance(word.outcome, Failed) and word.outcome.lost
         self.leaving = self.leaving or gone or isinstance(word.outcome, Halted)
         return [(self.tasks.pop(word.number), word.outcome)]
@@ -133,12 +139,23 @@ class LocalProcesses:
     """An `Executor` of worker processes on this machine, which share its cores for their steps.
 
     jobs: trials at a time. together: of these at most, those that one process trains. as_fit: whether there are fewer
-    at a time where memory is short.
+    at a time where memory is short. waiting: where processes, which begin with a trial each, are to train several at a
+    time as soon as it is known that they wait. tell: told so in a sentence.
     """
 
-    def __init__(self, base: Loaded, jobs: int, together: int = 1, *, as_fit: bool = False) -> None:
+    def __init__(
+        self,
+        base: Loaded,
+        jobs: int,
+        together: int = 1,
+        *,
+        as_fit: bool = False,
+        waiting: Waiting | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         """Start no process yet."""
         self._base, self._jobs, self.together, self._as_fit = base, jobs, together, as_fit
+        self._waiting, self._tell = waiting, tell
         self._workers: list[Worker] = []
         self._taken: int | None = None
         self._halted = False
@@ -194,12 +211,28 @@ class LocalProcesses:
         found: list[tuple[TrialTask, Outcome]] = []
         for ready in wait(list(busy), timeout=seconds) if busy else ():
             worker = busy[ready]  # type: ignore[index]
-            found += worker.take(self._halted)
+            ended = worker.take(self._halted)
+            found += ended
+            if self._waiting is not None and worker.spent is not None and isinstance(ended[0][1], Trained):
+                self._choose(self._waiting, worker.spent)
             if worker.leaving and not worker.tasks and not worker.dead:
                 worker.end()
             if worker.dead:
                 self._workers.remove(worker)
         return found
+
+    def _choose(self, waiting: Waiting, spent: Spent) -> None:
+        """Take in what a trial has spent; have more of them at a time where enough have waited long."""
+        waiting.tell(spent)
+        if not waiting.known:
+            return
+        processes, self._waiting = self._jobs, None
+        self.together = waiting.together(memory.available())
+        self._jobs = processes * self.together
+        if self.together > 1 and self._tell is not None:
+            each = "the process" if processes == 1 else f"each of {processes} processes"
+            waited = f"trials wait for the disk {waiting.share:.0%} of their time"
+            self._tell(f"{waited}: {each} trains {self.together} at a time")
 
     def halt(self) -> None:
         """Ask the busy workers to save and stop."""

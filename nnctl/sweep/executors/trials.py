@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
 
-from nnctl.process.together import Together
+from nnctl.process.together import Together, Work
 from nnctl.sweep.executors.contract import Ended, Failed, Outcome, TrialTask
 
 
@@ -19,7 +19,7 @@ class Trials:
     begin: a trial's training, which gives way while a chunk of its steps is under way.
     """
 
-    def __init__(self, begin: Callable[[TrialTask], Generator[None, None, Outcome]]) -> None:
+    def __init__(self, begin: Callable[[TrialTask], Work[Outcome]]) -> None:
         self._begin = begin
         self._waiting: deque[TrialTask] = deque()
         self._under_way: dict[int, TrialTask] = {}

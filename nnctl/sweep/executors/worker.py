@@ -14,13 +14,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
 
 from nnctl.late import dataclass
+from nnctl.process import memory
 from nnctl.process.variables import THREADS
+from nnctl.runs import durable
 from nnctl.sweep.executors.contract import (
     Elsewhere,
     Failed,
@@ -34,10 +37,12 @@ from nnctl.sweep.executors.contract import (
     TrialTask,
 )
 from nnctl.sweep.executors.trials import Trials
+from nnctl.sweep.executors.waiting import Spent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nnctl.process.together import Work
     from nnctl.reporting.sinks import Sink
     from nnctl.spec.load import Loaded
     from nnctl.sweep.rungs import Watch
@@ -108,7 +113,7 @@ def _answer(tasks: Connection, trials: Trials, idle: float | None, read: Callabl
 
     Raises EOFError at the end of tasks.
     """
-    due = 0.0
+    due, clock = 0.0, TrialClock()
     while True:
         if not trials or time.monotonic() >= due:
             if tasks.poll(0 if trials else idle):
@@ -116,6 +121,7 @@ def _answer(tasks: Connection, trials: Trials, idle: float | None, read: Callabl
                 if isinstance(asked, Reading):
                     tasks.send(read(asked))
                     continue
+                clock.begin(beside=bool(trials))
                 trials.take(asked)
             elif not trials:
                 return
@@ -123,16 +129,35 @@ def _answer(tasks: Connection, trials: Trials, idle: float | None, read: Callabl
                 due = time.monotonic() + _BESIDE
         ended = trials.turn()
         if ended is not None:
-            tasks.send(ended)
+            tasks.send(replace(ended, spent=clock.end(beside=bool(trials))))
             if isinstance(ended.outcome, Failed) and ended.outcome.lost:
                 # All others here have lost it, too, and whoever would be given to this process.
                 os._exit(1)
 
 
+class TrialClock:
+    """The time of trials that a process trains one at a time."""
+
+    def __init__(self) -> None:
+        self._first = True
+        self._began: tuple[float, float] | None = None
+
+    def begin(self, *, beside: bool) -> None:
+        """Note that a trial begins, beside others or not."""
+        self._began = None if beside else (time.perf_counter(), durable.disk.waited)
+
+    def end(self, *, beside: bool) -> Spent | None:
+        """The time of the trial that ends now; None of one beside others, and of the first."""
+        first, began, self._first, self._began = self._first, self._began, False, None
+        if first or beside or began is None:
+            return None
+        before, waited = began
+        return Spent(time.perf_counter() - before, durable.disk.waited - waited, memory.most_taken())
+
+
 def _read(base: Loaded, reading: Reading, kept: Callable[[], Kept]) -> Read:
     """Read the data of a trial and keep them. What keeps it from that is not told: who asks will meet it as well."""
     from nnctl.errors import NnctlError
-    from nnctl.process import memory
     from nnctl.process.signals import Signalled, leavable
     from nnctl.sweep.trial import load_trial
 
@@ -209,7 +234,7 @@ def train(base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], K
 
 def training(
     base: Loaded, task: TrialTask, stop: StopRequest, kept: Callable[[], Kept] | None = None, threads: int = 1
-) -> Generator[None, None, Outcome]:
+) -> Work[Outcome]:
     """Do `train`, its steps by so many threads at most, and give way while a chunk of them is under way."""
     if task.address is None:
         return (yield from training_here(base, task, stop, kept, threads))
@@ -225,7 +250,7 @@ def training_here(
     kept: Callable[[], Kept] | None = None,
     threads: int = 1,
     sinks: Sequence[Sink] = (),
-) -> Generator[None, None, Outcome]:
+) -> Work[Outcome]:
     """Do `training` in the task's folder. sinks: that have its events as well, each when its rows are there."""
     from nnctl.errors import (
         DeviceFull,
