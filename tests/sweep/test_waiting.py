@@ -45,7 +45,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # -- the rule ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("share", "expected"), [(0.0, 1), (0.19, 1), (0.2, 3), (0.5, 4), (0.7, 7), (0.9, 8), (1.0, 8)])
+@pytest.mark.parametrize(("share", "expected"), [(0.0, 1), (0.39, 1), (0.4, 4), (0.5, 4), (0.7, 7), (0.9, 8), (1.0, 8)])
 def test_who_waits_for_long_has_others_beside_him(share: float, expected: int) -> None:
     assert together_for(share) == expected
 
