@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SHARE = 0.4
-"""The share of its time that a trial must wait. Threads that wait in its place cost time, too: at a fifth, all of it."""
+"""The share of its time that a trial must wait. Threads that wait in its place cost time: at a fifth, all of it."""
 FLUSHES = 10
 """Flushes of a trial, at least."""
 _MOST = 8
