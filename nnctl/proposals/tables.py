@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from nnctl.data.tables import numerals
 from nnctl.data.tables.cells import Cells, Table
@@ -62,7 +63,8 @@ def of_table(path: Path, called: Called, target: str | None, sheet: str | None) 
         about = targets.describe(table.cells(name))
     except DataError as error:
         raise DataError("\n  ".join([error.message, *doubts])) from error
-    columns = {other: _decided(table, other, name) for other in table.columns if other != name}
+    numbers = targets.numbers_of(table.cells(name))
+    columns = {other: _decided(table, other, name, numbers) for other in table.columns if other != name}
     columns |= {other: Decided("ignore", f"a cell is a single value, and it holds {odd[other]}") for other in odd}
     if (comma := _with_decimal_comma(columns, about, name)) is not None:
         grouped = _grouped_by_points(path, layout, table)
@@ -106,10 +108,10 @@ def _opened(path: Path, layout: Layout) -> tuple[Table, Layout, dict[str, str]]:
             layout = replace(layout, left_out=frozenset(odd))
 
 
-def _decided(table: Table, name: str, target: str) -> Decided:
+def _decided(table: Table, name: str, target: str, numbers: NDArray[np.float64] | None) -> Decided:
     cells = table.cells(name)
     column = decide(cells)
-    if column.is_used and (again := targets.says_again(cells, table.cells(target))):
+    if column.is_used and (again := targets.says_again(cells, table.cells(target), numbers)):
         return Decided("ignore", f"{again}; what is to be predicted would be known")
     return column
 

@@ -116,14 +116,16 @@ def describe_grouped(cells: Cells, comma: str) -> Target:
     return _amounts(fields, decided.why, gaps_in(cells), [decided.doubt.replace("column", "the target", 1)])
 
 
-def says_again(cells: Cells, target: Cells) -> str:
-    """The words for how a column says the target again; nothing where it does not."""
+def says_again(cells: Cells, target: Cells, numbers: NDArray[np.float64] | None) -> str:
+    """The words for how a column says the target again; nothing where it does not. numbers: see `numbers_of`, of it."""
     both = pc.and_(pc.is_valid(cells.values), pc.is_valid(target.values))
     rows = np.flatnonzero(np.asarray(both.to_numpy(), dtype=bool))
     if len(rows) < _LEAST_ROWS:
         return ""
     one, other = cells.take(rows), target.take(rows)
-    a, b = _numbers_of(one), _numbers_of(other)
+    b = None if numbers is None else numbers[rows]
+    # Of a wide table this is asked for each column: what takes long is looked at where it decides.
+    a = None if b is None else numbers_of(one)
     if a is not None and b is not None:
         if not (np.isfinite(a).all() and np.isfinite(b).all() and a.std() and b.std()):
             return ""
@@ -138,7 +140,7 @@ def says_again(cells: Cells, target: Cells) -> str:
     return "it says the target again: each of its values goes with one of the target's" if pairs == kinds else ""
 
 
-def _numbers_of(cells: Cells) -> NDArray[np.float64] | None:
+def numbers_of(cells: Cells) -> NDArray[np.float64] | None:
     """The numbers of cells, written in whatever way; None where they are none."""
     if cells.is_number:
         return cells.numbers()

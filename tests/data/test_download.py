@@ -96,6 +96,8 @@ def test_a_mirror_that_goes_on_is_given_up(
         fetch([FILE], [server(way)], tmp_path, "the set")
     assert str(caught.value) == f"set.bin could not be fetched\n  {server(way)}set.bin: {words}"
     assert list(tmp_path.iterdir()) == []
+    # The good one has the same time, on a machine that does other things, too.
+    monkeypatch.setattr(mirrors, "MOST_SECONDS", 1.0)
     fetch([FILE], [server(way), server("good")], tmp_path, "the set")
     assert [path.name for path in tmp_path.iterdir()] == ["set.bin"]
 

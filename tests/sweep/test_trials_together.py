@@ -86,8 +86,15 @@ def swept(out: str, overrides: Sequence[str], executor: Any) -> list[TrialResult
 
 
 def folders(out: str) -> dict[str, Any]:
-    """What lies in the folders of trials, and the results."""
+    """What lies in the folders of trials, and the results.
+
+    Without checkpoints of those that have diverged: on a busy machine one may be saved before the step that ends them.
+    """
     found = {path.name: contents(path) for path in sorted(Path(out).glob("0*"))}
+    for record in Path(out, "ended").glob("*.json"):
+        if json.loads(record.read_text())["status"] == "diverged":
+            held = found[record.stem]
+            found[record.stem] = {name: held[name] for name in held if not name.startswith("checkpoints/")}
     return {**found, "results": json.loads(Path(out, "results.json").read_text())}
 
 
