@@ -67,8 +67,13 @@ def bench(
         file=sys.stderr,
     )
     if step == "train" and measured.together == 1:
-        flush = 1e3 * flush_seconds(Path())
-        brief = f"those under {FLUSHES * flush / SHARE:,.0f} ms several of a process, for a flush takes {flush:.2g} ms"
+        try:
+            flush = 1e3 * flush_seconds(Path())
+        except OSError as error:
+            brief = f"no flush is timed, for nothing can be written here: {error.strerror}"
+        else:
+            least = FLUSHES * flush / SHARE
+            brief = f"those under {least:,.0f} ms several of a process, for a flush takes {flush:.2g} ms"
         print(f"trials of a sweep do best in a process each, a core each; {brief}", file=sys.stderr)
     if measured.gain is not None:
         how = f"-j {measured.together}" if measured.together > 1 else f"sweep.together: {measured.beside}"

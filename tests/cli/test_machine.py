@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import errno
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from nnctl.backends import limits
 from nnctl.backends.launch_by_launch import TimedLaunchByLaunch
 from nnctl.cli import main
+from nnctl.sweep.executors import waiting
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -48,6 +51,17 @@ def test_a_bench_says_how_trials_of_a_sweep_do_best(capsys: pytest.CaptureFixtur
     for step, said in (("train", True), ("evaluate", False)):
         assert main(["bench", str(SPECS / "xor.yaml"), "--steps", "2", "--backend", "numpy", "--step", step]) == 0
         assert ("trials of a sweep do best in a process each" in capsys.readouterr().err) == said
+
+
+def test_a_bench_where_nothing_can_be_written_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(waiting.tempfile, "NamedTemporaryFile", refused)
+    assert main(["bench", str(SPECS / "xor.yaml"), "--steps", "2", "--backend", "numpy"]) == 0
+    assert "nothing can be written here: Read-only file system" in capsys.readouterr().err
 
 
 @pytest.mark.compile

@@ -28,10 +28,9 @@ def have_given(array: NDArray[Any]) -> None:
         return
     first = -(-address_of(array) // mmap.PAGESIZE) * mmap.PAGESIZE
     size = (address_of(array) + array.nbytes - first) // mmap.PAGESIZE * mmap.PAGESIZE
+    threading.Thread(target=_give, args=(array, first, size), daemon=True).start()
 
-    def give() -> None:
-        assert array.nbytes >= size
-        # An older system refuses, and gives them when they are written to.
-        c_library().madvise(ctypes.c_void_p(first), ctypes.c_size_t(size), _POPULATE_WRITE)
 
-    threading.Thread(target=give, daemon=True).start()
+def _give(_kept: NDArray[Any], first: int, size: int) -> None:
+    """Have pages given, of an array that stays in memory until then. An older system refuses, and gives them later."""
+    c_library().madvise(ctypes.c_void_p(first), ctypes.c_size_t(size), _POPULATE_WRITE)
